@@ -1,0 +1,111 @@
+package lab
+
+import (
+	"context"
+	"net/netip"
+)
+
+// Strategy describes how replicas are put behind one front. It changes nothing
+// itself: [Expose] applies what it describes.
+type Strategy interface {
+	// Name is what the user types: lower case, words joined by hyphens.
+	Name() string
+	// About is for people: one line, the path of a packet, the caveats.
+	About() About
+	// Needs says what the host and the application must offer.
+	Needs() Needs
+	// Steps returns the changes of the host that put the replicas behind the
+	// front. It is a pure function: same input, same steps. Steps that differ
+	// only because the replicas do keep their ID, so that an exposure can follow.
+	Steps(f Facts, front Front, to []Replica) ([]Step, error)
+}
+
+// About describes a strategy to people. All texts are plain; Path and Caveats
+// are one sentence an item.
+type About struct {
+	Summary string   // one line, for lists
+	Path    []string // the way of a packet from the client to the replica, hop by hop
+	Caveats []string // what its user must know
+	Sources []string // where the mechanism is documented: RFC, man page, kernel document
+}
+
+// Needs is what a strategy asks of a host, of a runtime and of the application.
+type Needs struct {
+	Placement   Placement
+	ReusePort   bool   // the application must set SO_REUSEPORT (socket(7)) on its listening socket
+	Publish     bool   // with SharedNetns the sandbox, else the first replica, is published at the front by the runtime itself
+	Root        bool   // the steps change the host's network and need CAP_NET_ADMIN (capabilities(7))
+	Application string // what the application must do or be told, for people; empty if nothing
+	Probes      []Probe
+	// NotFrom gives, for a vantage that cannot work, the reason.
+	NotFrom map[Vantage]string
+	// Null is how the strategy spreads connections when it works as designed.
+	Null Null
+}
+
+// Null is how a strategy spreads connections when it works as designed. It
+// decides which test of the distribution is valid.
+type Null string
+
+// The nulls.
+const (
+	Random           Null = "random"            // each connection independently, with fixed shares: multinomial
+	Hash             Null = "hash"              // fixed per 4-tuple; multinomial over distinct tuples
+	RoundRobin       Null = "round-robin"       // in turn: max - min <= 1 for each worker that keeps its own turn
+	LeastConnections Null = "least-connections" // to the least busy; near even under load, no exact null
+	AcceptRace       Null = "accept-race"       // whoever accepts first: no null, often skewed
+	Single           Null = "single"            // one replica gets everything
+)
+
+// Probe finds out whether a host offers something.
+type Probe struct {
+	Name string // what is looked for, such as "iptables"
+	// Check returns nil if it is there, an [UnsupportedError] if it is not, and
+	// any other error if it could not be told.
+	Check func(ctx context.Context, h Host) error
+}
+
+// Weighted is a [Strategy] that can spread by the replicas' weights.
+type Weighted interface {
+	Strategy
+	Weighted()
+}
+
+// Warner is a [Strategy] that must not be used without a word of warning.
+type Warner interface {
+	Strategy
+	Warning() string
+}
+
+// Targeter is a [Strategy] whose clients do not dial the front. Where it gives
+// several targets, the client picks one at random for each connection.
+type Targeter interface {
+	Strategy
+	Targets(front Front, v Vantage, to []Replica) []netip.AddrPort
+}
+
+// Concurrent is a [Strategy] whose turns are kept by several workers, so that
+// round robin is even only within each of them.
+type Concurrent interface {
+	Strategy
+	Workers() int
+}
+
+// Facts is what is known of a host: the input of [Strategy.Steps] beside the
+// front and the replicas.
+type Facts struct {
+	Run    RunID  `json:"run"`
+	Family Family `json:"family"`
+	// Bridge is the link behind which the replicas are.
+	Bridge string `json:"bridge"`
+	// Subnet is the replicas' network; Gateway the host's own address in it.
+	Subnet  netip.Prefix `json:"subnet"`
+	Gateway netip.Addr   `json:"gateway"`
+	// ForwardChain is the chain of the filter table in which forwarded traffic
+	// must be accepted, such as DOCKER-USER; empty where nothing drops it.
+	ForwardChain string `json:"forward_chain"`
+	// SidecarListen is where a sidecar must listen for the front to reach it.
+	SidecarListen []netip.AddrPort `json:"sidecar_listen"`
+	// Client is the external client's address; invalid where there is none.
+	Client netip.Addr `json:"client"`
+}
