@@ -103,7 +103,7 @@ func (t *Trial) checkWeights() error {
 // spec is the fleet as this strategy needs it.
 func (t *Trial) spec() FleetSpec {
 	n, s := t.Strategy.Needs(), t.Fleet
-	s.Placement, s.ReusePort, s.Publish = n.Placement, n.ReusePort, n.Publish
+	s.Placement, s.ReusePort, s.Publish, s.Vantage = n.Placement, n.ReusePort, n.Publish, t.Vantage
 	if s.Family == 0 {
 		s.Family = IPv4
 	}

@@ -28,8 +28,9 @@ type FleetSpec struct {
 	Weights   []float64 // one for each replica, or none
 	Placement Placement
 	ReusePort bool
-	Publish   bool
-	Port      uint16 // of the front; 0: the first free one from 8080 on
+	Publish   Publish
+	Vantage   Vantage // from which the front will be called
+	Port      uint16  // of the front; 0: the first free one from 8080 on
 	// Image is a server of the user's own, and ImagePort where it listens;
 	// empty: the instrumented http_server.
 	Image     string

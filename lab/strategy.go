@@ -32,16 +32,27 @@ type About struct {
 // Needs is what a strategy asks of a host, of a runtime and of the application.
 type Needs struct {
 	Placement   Placement
-	ReusePort   bool   // the application must set SO_REUSEPORT (socket(7)) on its listening socket
-	Publish     bool   // with SharedNetns the sandbox, else the first replica, is published at the front by the runtime itself
-	Root        bool   // the steps change the host's network and need CAP_NET_ADMIN (capabilities(7))
-	Application string // what the application must do or be told, for people; empty if nothing
+	ReusePort   bool    // the application must set SO_REUSEPORT (socket(7)) on its listening socket
+	Publish     Publish // what the runtime itself publishes at the front
+	Root        bool    // the steps change the host's network and need CAP_NET_ADMIN (capabilities(7))
+	Application string  // what the application must do or be told, for people; empty if nothing
 	Probes      []Probe
 	// NotFrom gives, for a vantage that cannot work, the reason.
 	NotFrom map[Vantage]string
 	// Null is how the strategy spreads connections when it works as designed.
 	Null Null
 }
+
+// Publish is what a runtime itself publishes at the front, as `docker run -p`
+// does, without a step of the strategy.
+type Publish string
+
+// The kinds of publishing.
+const (
+	PublishNone  Publish = ""      // nothing
+	PublishFirst Publish = "first" // the sandbox of a shared namespace, else the first replica
+	PublishEach  Publish = "each"  // every replica, all at the same port: the second one is refused
+)
 
 // Null is how a strategy spreads connections when it works as designed. It
 // decides which test of the distribution is valid.
