@@ -31,9 +31,10 @@ type Trial struct {
 // is counted: a fresh network sometimes drops traffic in its first second.
 const readyStreak = 5
 
-// Check returns a [UsageError] for a trial that makes no sense and an
-// [UnsupportedError] for one that cannot run here. It touches nothing.
-func (t *Trial) Check(ctx context.Context) error {
+// Valid returns a [UsageError] for a trial that makes no sense and an
+// [UnsupportedError] for a vantage that its strategy rules out: all that can be
+// told without asking the host.
+func (t *Trial) Valid() error {
 	if t.Fleet.Replicas < 1 {
 		return Usagef("there must be at least one replica, not %d", t.Fleet.Replicas)
 	}
@@ -49,6 +50,15 @@ func (t *Trial) Check(ctx context.Context) error {
 			What:   fmt.Sprintf("%s from vantage %s", t.Strategy.Name(), t.Vantage),
 			Reason: why, Remedy: "choose " + strings.Join(possibleFrom(needs), " or ") + " with --vantage",
 		}
+	}
+	return nil
+}
+
+// Check returns what [Trial.Valid] does, and an [UnsupportedError] for a trial
+// that cannot run here. It touches nothing.
+func (t *Trial) Check(ctx context.Context) error {
+	if err := t.Valid(); err != nil {
+		return err
 	}
 	host, err := t.Runtime.Host(ctx)
 	if err != nil {
