@@ -1,0 +1,87 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// writeFiles gives a sidecar its files, in a folder that carries the run's id,
+// and takes away those of before. A file that is there already is replaced in
+// one step, so a running program never reads half of it.
+func writeFiles(run lab.RunID, c lab.Sidecar) (dir string, err error) {
+	if !filepath.IsLocal(c.Name) || strings.ContainsRune(c.Name, '/') {
+		return "", lab.Usagef("%q cannot be a sidecar's name: it names a folder", c.Name)
+	}
+	if dir, err = sidecarDir(run, c.Name); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make the folder of %s: %w", c.Name, err)
+	}
+	for name, content := range c.Files {
+		if !filepath.IsLocal(name) || strings.ContainsRune(name, '/') {
+			return "", lab.Usagef("%q cannot be a file of the sidecar %s", name, c.Name)
+		}
+		fresh := filepath.Join(dir, "."+name+".new")
+		if err := os.WriteFile(fresh, []byte(content), 0o644); err != nil {
+			return "", fmt.Errorf("write %s of %s: %w", name, c.Name, err)
+		}
+		if err := os.Rename(fresh, filepath.Join(dir, name)); err != nil {
+			return "", fmt.Errorf("write %s of %s: %w", name, c.Name, err)
+		}
+	}
+	return dir, nil
+}
+
+func sidecarDir(run lab.RunID, name string) (string, error) {
+	root, err := lab.RuntimeDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(root, string(run), name), nil
+}
+
+// removeFiles takes a sidecar's folder away, and those above it that are empty
+// then.
+func removeFiles(run lab.RunID, name string) error {
+	dir, err := sidecarDir(run, name)
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove the folder of %s: %w", name, err)
+	}
+	return pruneUp(filepath.Dir(dir), 3) // the run's, the home's and portlab's own
+}
+
+// pruneUp removes a folder and so many in all above it, as long as they are empty.
+func pruneUp(dir string, levels int) error {
+	for range levels {
+		err := os.Remove(dir)
+		switch {
+		case errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST):
+			return nil
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("remove an empty folder: %w", err)
+		}
+		dir = filepath.Dir(dir)
+	}
+	return nil
+}
+
+// inDir puts the folder of a sidecar's files into its arguments.
+func inDir(args []string, dir string) []string {
+	out := make([]string, len(args))
+	for i, a := range args {
+		out[i] = strings.ReplaceAll(a, lab.SidecarDir, dir)
+	}
+	return out
+}

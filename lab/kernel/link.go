@@ -1,0 +1,127 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// End is one end of a veth pair (veth(4)).
+type End struct {
+	In      *Namespace
+	Name    string // at most 15 characters, netdevice(7)
+	Address netip.Prefix
+}
+
+// CreateVeth links two namespaces by a veth pair, gives both ends their
+// addresses and brings them up. An end whose name is made by [lab.RunID.Link]
+// is marked with its run's comment as its alias, so that [Traces] finds it. A
+// failed CreateVeth leaves nothing behind.
+func CreateVeth(ctx context.Context, run lab.RunID, host, peer End) error {
+	err := host.In.Do(ctx, func() error {
+		pair := &netlink.Veth{
+			LinkAttrs: netlink.NewLinkAttrs(), PeerName: peer.Name,
+			PeerNamespace: netlink.NsFd(peer.In.file.Fd()),
+		}
+		pair.Name = host.Name
+		if err := netlink.LinkAdd(pair); err != nil {
+			return privileged(fmt.Sprintf("make the links %s and %s", host.Name, peer.Name), err)
+		}
+		return errors.Join(netlink.LinkSetAlias(pair, run.Comment()), configure(host))
+	})
+	if errors.Is(err, unix.EEXIST) {
+		return err // what stands there is not ours to delete
+	}
+	if err == nil {
+		err = peer.In.Do(ctx, func() error { return configure(peer) })
+	}
+	if err != nil {
+		return errors.Join(err, DeleteLink(context.WithoutCancel(ctx), host.In, host.Name))
+	}
+	return nil
+}
+
+// addrGenNone is IN6_ADDR_GEN_MODE_NONE of linux/if_link.h.
+const addrGenNone = 1
+
+// configure gives a link of the thread's namespace its address and brings it up.
+func configure(e End) error {
+	link, err := netlink.LinkByName(e.Name)
+	if err != nil {
+		return fmt.Errorf("find the link %s: %w", e.Name, err)
+	}
+	// No link-local address: an IPv4 link has no use for one, and an IPv6 link
+	// has the address given here.
+	if _, err := os.Stat("/proc/sys/net/ipv6"); err == nil {
+		if err := netlink.LinkSetIP6AddrGenMode(link, addrGenNone); err != nil {
+			return fmt.Errorf("keep %s from a link-local address: %w", e.Name, err)
+		}
+	}
+	addr := &netlink.Addr{IPNet: ipNet(e.Address)}
+	if e.Address.Addr().Is6() {
+		// Without duplicate address detection the address is usable at once (RFC 4862, 5.4).
+		addr.Flags = unix.IFA_F_NODAD
+	}
+	if err := netlink.AddrAdd(link, addr); err != nil {
+		return fmt.Errorf("give %s the address %s: %w", e.Name, e.Address, err)
+	}
+	return setUp(e.Name)
+}
+
+// setUp brings up a link of the thread's namespace.
+func setUp(name string) error {
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		return fmt.Errorf("find the link %s: %w", name, err)
+	}
+	if err := netlink.LinkSetUp(link); err != nil {
+		return fmt.Errorf("bring up %s: %w", name, err)
+	}
+	return nil
+}
+
+// AddDefaultRoute sends what has no other route in a namespace through a
+// gateway.
+func AddDefaultRoute(ctx context.Context, ns *Namespace, via netip.Addr) error {
+	return ns.Do(ctx, func() error {
+		everything := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+		if via.Is6() {
+			everything = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+		}
+		route := &netlink.Route{Dst: ipNet(everything), Gw: via.AsSlice()}
+		if err := netlink.RouteReplace(route); err != nil {
+			return privileged("route through "+via.String(), err)
+		}
+		return nil
+	})
+}
+
+// DeleteLink deletes a link by its name, and with a veth its peer; no error if
+// there is none.
+func DeleteLink(ctx context.Context, ns *Namespace, name string) error {
+	return ns.Do(ctx, func() error {
+		link, err := netlink.LinkByName(name)
+		if errors.As(err, &netlink.LinkNotFoundError{}) {
+			return nil
+		}
+		if err == nil {
+			err = netlink.LinkDel(link)
+		}
+		if err != nil && !errors.Is(err, unix.ENODEV) {
+			return privileged("delete the link "+name, err)
+		}
+		return nil
+	})
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}

@@ -1,0 +1,135 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// stopGrace is how long a process may take to end after SIGTERM.
+const stopGrace = 5 * time.Second
+
+// Command is a program to start in a namespace.
+type Command struct {
+	Run   lab.RunID
+	Path  string
+	Args  []string   // without the program's own name
+	Env   []string   // beside this process's own, as KEY=value
+	Dir   string     // working folder; empty: this process's own
+	Files []*os.File // inherited, from file descriptor 3 on
+	Log   io.Writer  // gets standard output and standard error; may be nil
+}
+
+// Process is a started program, in a session of its own (setsid(2)).
+type Process struct {
+	cmd  *exec.Cmd
+	end  *tail
+	done chan struct{}
+	err  error // of Wait; valid once done is closed
+}
+
+// Start starts a program inside a namespace. Its environment carries the run's
+// id, so that [Traces] finds it and what it starts. It lives on when ctx ends,
+// which only bounds the start.
+func Start(ctx context.Context, ns *Namespace, c Command) (*Process, error) {
+	home, err := lab.Home()
+	if err != nil {
+		return nil, err
+	}
+	p := &Process{end: &tail{}, done: make(chan struct{})}
+	p.cmd = exec.Command(c.Path, c.Args...)
+	p.cmd.Env = append(os.Environ(), c.Env...)
+	p.cmd.Env = append(p.cmd.Env, envRun+"="+string(c.Run), envHome+"="+home)
+	p.cmd.Dir, p.cmd.ExtraFiles = c.Dir, c.Files
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	p.cmd.WaitDelay = time.Second // a child of it may keep the output open
+	var out io.Writer = p.end
+	if c.Log != nil {
+		out = io.MultiWriter(p.end, c.Log)
+	}
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	if err := ns.Do(ctx, p.cmd.Start); err != nil {
+		return nil, startError(c.Path, err)
+	}
+	go p.wait()
+	return p, nil
+}
+
+func startError(path string, err error) error {
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
+		return &lab.UnsupportedError{
+			What: "start " + path, Reason: "there is no such program here",
+			Remedy: fmt.Sprintf("apt-get install %s, or dnf install %s", path, path),
+		}
+	}
+	return fmt.Errorf("start %s: %w", path, err)
+}
+
+func (p *Process) wait() {
+	p.err = p.cmd.Wait()
+	// What the program leaves running in its session goes with it.
+	_ = unix.Kill(-p.PID(), unix.SIGKILL)
+	close(p.done)
+}
+
+// PID is the process's number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Err says how the process ended, with the end of its output. It is only valid
+// once Done is closed.
+func (p *Process) Err() error {
+	how := "it ended with exit status 0"
+	if p.err != nil {
+		how = "it ended: " + p.err.Error()
+	}
+	if text := p.Output(); text != "" {
+		how += "; it said: " + text
+	}
+	return errors.New(how)
+}
+
+// Output is the end of what the process wrote: 8 KiB at most.
+func (p *Process) Output() string { return p.end.String() }
+
+// Signal sends a signal to the process itself, and not to its children.
+func (p *Process) Signal(sig syscall.Signal) error {
+	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("send signal %d to process %d: %w", sig, p.PID(), err)
+	}
+	return nil
+}
+
+// Stop ends the process and all that it started in its process group: SIGTERM
+// first, and SIGKILL after five seconds or when ctx ends. It is idempotent.
+func (p *Process) Stop(ctx context.Context) error {
+	if err := p.Signal(unix.SIGTERM); err != nil {
+		return err
+	}
+	grace := time.NewTimer(stopGrace)
+	defer grace.Stop()
+	select {
+	case <-p.done:
+		return nil
+	case <-grace.C:
+	case <-ctx.Done():
+	}
+	select {
+	case <-p.done: // its number may be another's by now
+	default:
+		_ = unix.Kill(-p.PID(), unix.SIGKILL)
+		<-p.done
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package kernel
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/coreos/go-iptables/iptables"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// lockWait is how long a command waits for the lock that all users of iptables
+// share, in seconds.
+const lockWait = 10
+
+// rules implements [lab.Rules] by iptables(8), or ip6tables(8), of one namespace.
+type rules struct {
+	ns   *Namespace
+	ipt  *iptables.IPTables
+	name string // iptables or ip6tables
+	path string // where it was found
+}
+
+// openRules finds the packet filter of a family. It returns an
+// [lab.UnsupportedError] where there is none or it may not be used.
+func openRules(ns *Namespace, ip lab.Family) (*rules, error) {
+	r := &rules{ns: ns, name: "iptables"}
+	protocol := iptables.ProtocolIPv4
+	if ip == lab.IPv6 {
+		r.name, protocol = "ip6tables", iptables.ProtocolIPv6
+	}
+	var err error
+	if r.path, err = exec.LookPath(r.name); err != nil {
+		return nil, &lab.UnsupportedError{
+			What: "packet filter", Reason: "there is no " + r.name + " in PATH",
+			Remedy: "apt-get install iptables, or dnf install iptables",
+		}
+	}
+	if !HasNetAdmin() {
+		return nil, &lab.UnsupportedError{
+			What: "packet filter", Reason: r.name + " needs CAP_NET_ADMIN", Remedy: asRoot,
+		}
+	}
+	r.ipt, err = iptables.New(iptables.Path(r.path), iptables.IPFamily(protocol), iptables.Timeout(lockWait))
+	if err != nil {
+		return nil, fmt.Errorf("ask %s for its version: %w", r.path, err)
+	}
+	return r, nil
+}
+
+func (r *rules) NewChain(table, chain string) error {
+	return r.do("make the chain "+table+"/"+chain, func() error { return r.ipt.NewChain(table, chain) })
+}
+
+func (r *rules) Insert(table, chain string, rule ...string) error {
+	return r.do("insert a rule into "+table+"/"+chain, func() error {
+		return r.ipt.Insert(table, chain, 1, rule...)
+	})
+}
+
+func (r *rules) Delete(table, chain string, rule ...string) error {
+	return unlessGone(r.do("delete a rule of "+table+"/"+chain, func() error {
+		return r.ipt.Delete(table, chain, rule...)
+	}))
+}
+
+func (r *rules) HasChain(table, chain string) (has bool, err error) {
+	err = r.do("look for the chain "+table+"/"+chain, func() error {
+		has, err = r.ipt.ChainExists(table, chain)
+		return err
+	})
+	return has, err
+}
+
+// DeleteChain flushes and deletes a chain. It fails while rules elsewhere jump
+// to it.
+func (r *rules) DeleteChain(table, chain string) error {
+	return unlessGone(r.do("delete the chain "+table+"/"+chain, func() error {
+		return r.ipt.ClearAndDeleteChain(table, chain)
+	}))
+}
+
+func (r *rules) SetChain(table, chain string, rules [][]string) error {
+	script, err := chainScript(table, chain, rules)
+	if err != nil {
+		return err
+	}
+	return r.do("fill the chain "+table+"/"+chain, func() error { return r.restore(script) })
+}
+
+// restore runs a script in one transaction and touches nothing else.
+func (r *rules) restore(script string) error {
+	cmd := r.sibling("-restore", "--noflush", "--wait", strconv.Itoa(lockWait))
+	var stderr bytes.Buffer
+	cmd.Stdin, cmd.Stderr = strings.NewReader(script), &stderr
+	if err := cmd.Run(); err != nil {
+		return &restoreError{script: script, said: strings.TrimSpace(stderr.String()), err: err}
+	}
+	return nil
+}
+
+// save lists all tables at once (iptables-save(8)).
+func (r *rules) save() (string, error) {
+	var stdout, stderr bytes.Buffer
+	err := r.do("list the rules", func() error {
+		cmd := r.sibling("-save")
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("%s-save: %w: %s", r.name, err, strings.TrimSpace(stderr.String()))
+		}
+		return nil
+	})
+	return stdout.String(), err
+}
+
+// sibling is a command of the same back end as the iptables that was found:
+// all of them are one binary, which goes by the name it is called by.
+func (r *rules) sibling(suffix string, args ...string) *exec.Cmd {
+	path := r.path
+	if real, err := filepath.EvalSymlinks(r.path); err == nil {
+		path = real
+	}
+	if !strings.HasSuffix(filepath.Base(path), "-multi") {
+		return exec.Command(r.path+suffix, args...)
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Args[0] = r.name + suffix
+	return cmd
+}
+
+func (r *rules) do(what string, f func() error) error {
+	return filterError(what, r.ns.Do(context.Background(), f))
+}
+
+// restoreError is a script that iptables-restore(8) did not take.
+type restoreError struct {
+	script string
+	said   string
+	err    error
+}
+
+func (e *restoreError) Error() string {
+	line := failedLine(e.script, e.said)
+	if line != "" {
+		line = " (at " + line + ")"
+	}
+	return fmt.Sprintf("iptables-restore: %v: %s%s", e.err, e.said, line)
+}
+
+func (e *restoreError) Unwrap() error { return e.err }
+
+// unlessGone makes the deletion of what is not there no error.
+func unlessGone(err error) error {
+	if errors.Is(err, errGone) {
+		return nil
+	}
+	return err
+}

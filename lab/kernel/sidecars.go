@@ -1,0 +1,155 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// Sidecars implements [lab.Sidecars] by processes in a namespace. It is safe
+// for concurrent use.
+type Sidecars struct {
+	ns      *Namespace
+	run     lab.RunID
+	portlab string
+
+	mu      sync.Mutex
+	running map[string]*Process
+}
+
+// NewSidecars starts sidecars in a namespace on behalf of a run. The program
+// that sidecars call portlab is at the path given; empty: this very program.
+func NewSidecars(ns *Namespace, run lab.RunID, portlab string) *Sidecars {
+	if portlab == "" {
+		portlab = "/proc/self/exe"
+	}
+	return &Sidecars{ns: ns, run: run, portlab: portlab, running: map[string]*Process{}}
+}
+
+// Start implements [lab.Sidecars]. A sidecar that inherits its sockets listens
+// from the start: what connects before it accepts, waits. One that makes its
+// own has ten seconds to do so. A port that is in use is a [lab.RefusedError]
+// that says by whom, and a program that is not there a [lab.UnsupportedError].
+func (s *Sidecars) Start(ctx context.Context, c lab.Sidecar) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running[c.Name] != nil {
+		return fmt.Errorf("start %s: a sidecar of this name is running", c.Name)
+	}
+	p, err := s.start(ctx, c)
+	if err != nil {
+		return errors.Join(fmt.Errorf("start %s: %w", c.Name, err), removeFiles(s.run, c.Name))
+	}
+	s.running[c.Name] = p
+	return nil
+}
+
+func (s *Sidecars) start(ctx context.Context, c lab.Sidecar) (*Process, error) {
+	dir, err := writeFiles(s.run, c)
+	if err != nil {
+		return nil, err
+	}
+	program, err := s.program(c.Program)
+	if err != nil {
+		return nil, err
+	}
+	fds, status, err := s.inherited(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	p, err := Start(ctx, s.ns, Command{
+		Run: s.run, Path: program, Args: inDir(c.Args, dir), Dir: dir, Files: fds,
+	})
+	closeAll(fds) // the process has its own
+	if err != nil {
+		closeAll(status)
+		return nil, err
+	}
+	if err := s.await(ctx, c, p, status); err != nil {
+		return nil, errors.Join(err, p.Stop(ctx))
+	}
+	return p, nil
+}
+
+// inherited are the files that a sidecar inherits, and the end of its status
+// pipe that is read here, if it has one.
+func (s *Sidecars) inherited(ctx context.Context, c lab.Sidecar) (fds, status []*os.File, err error) {
+	if c.Status {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return nil, nil, fmt.Errorf("make a status pipe: %w", err)
+		}
+		fds, status = []*os.File{w}, []*os.File{r}
+	}
+	for _, socket := range c.Sockets {
+		f, err := listen(ctx, s.ns, socket)
+		if err != nil {
+			closeAll(fds)
+			closeAll(status)
+			return nil, nil, err
+		}
+		fds = append(fds, f)
+	}
+	return fds, status, nil
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		f.Close() // nothing was written to it
+	}
+}
+
+func (s *Sidecars) program(name string) (string, error) {
+	if name == "portlab" {
+		return s.portlab, nil
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", startError(name, exec.ErrNotFound)
+	}
+	return path, nil
+}
+
+// Reload implements [lab.Sidecars]. Without a signal the sidecar is stopped
+// and started again.
+func (s *Sidecars) Reload(ctx context.Context, c lab.Sidecar) error {
+	if c.ReloadSignal == 0 {
+		if err := s.Stop(ctx, c.Name); err != nil {
+			return err
+		}
+		return s.Start(ctx, c)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.running[c.Name]
+	if p == nil {
+		return fmt.Errorf("reload %s: no sidecar of this name is running", c.Name)
+	}
+	select {
+	case <-p.Done():
+		return fmt.Errorf("reload %s: %w", c.Name, p.Err())
+	default:
+	}
+	if _, err := writeFiles(s.run, c); err != nil {
+		return err
+	}
+	return p.Signal(c.ReloadSignal)
+}
+
+// Stop implements [lab.Sidecars].
+func (s *Sidecars) Stop(ctx context.Context, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.running[name]; p != nil {
+		if err := p.Stop(ctx); err != nil {
+			return err
+		}
+		delete(s.running, name)
+	}
+	return removeFiles(s.run, name)
+}
