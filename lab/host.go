@@ -44,6 +44,8 @@ type Rules interface {
 // dots, such as net.ipv4.ip_forward. Where a link's name has a dot, as in
 // net.ipv4.conf.eth0/100.forwarding, it is written with a slash.
 type Sysctls interface {
+	// Get gives a parameter's value. Where there is no such parameter,
+	// errors.Is finds fs.ErrNotExist in the error.
 	Get(name string) (string, error)
 	Set(name, value string) error
 }

@@ -1,0 +1,47 @@
+package labtest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// Dump is the whole state of the host as text, in an order of its own, so that
+// equal hosts have equal dumps.
+func (h *Host) Dump() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.dump()
+}
+
+func (h *Host) dump() string {
+	var b strings.Builder
+	for _, ip := range []lab.Family{lab.IPv4, lab.IPv6} {
+		h.filters[ip].dump(&b, fmt.Sprintf("ip%d ", ip))
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.sysctls)) {
+		fmt.Fprintf(&b, "sysctl %s=%s\n", name, h.sysctls[name])
+	}
+	for _, f := range h.flows {
+		fmt.Fprintf(&b, "flow %s -> %s\n", f.Front, f.Replica)
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.sidecars)) {
+		fmt.Fprintf(&b, "sidecar %+v\n", h.sidecars[name])
+	}
+	return b.String()
+}
+
+func (ts tables) dump(b *strings.Builder, prefix string) {
+	for _, table := range slices.Sorted(maps.Keys(ts)) {
+		for _, name := range slices.Sorted(maps.Keys(ts[table])) {
+			c := ts[table][name]
+			fmt.Fprintf(b, "%s%s :%s %s\n", prefix, table, name, c.policy)
+			for _, r := range c.rules {
+				fmt.Fprintf(b, "%s%s -A %s %s\n", prefix, table, name, strings.Join(r.words, " "))
+			}
+		}
+	}
+}
