@@ -1,0 +1,150 @@
+package strategies
+
+import (
+	"context"
+	"errors"
+	"math/big"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/step"
+)
+
+// The parts that strategies on the nat table of iptables(8) share.
+
+// iptables asks whether the packet filter is there and may be used.
+func iptables() lab.Probe {
+	return lab.Probe{Name: "iptables", Check: func(_ context.Context, h lab.Host) error {
+		rules, err := h.Rules(lab.IPv4)
+		if err != nil {
+			return err
+		}
+		ok, err := rules.HasChain("nat", "PREROUTING")
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return &lab.UnsupportedError{
+				What: "iptables", Reason: "the kernel has no nat table",
+				Remedy: "load the module: modprobe iptable_nat, or nft_chain_nat with iptables-nft",
+			}
+		}
+		return nil
+	}}
+}
+
+// cascade is the rules that pick a replica: the i-th rule is reached by what
+// the rules before it left over and takes the i-th probability of that; the
+// last takes the rest.
+func cascade(to []lab.Replica, probability []*big.Rat) [][]string {
+	var rules [][]string
+	for i, r := range to {
+		words := []string{"-p", "tcp"}
+		if i < len(to)-1 {
+			// As many digits as kube-proxy writes; the kernel keeps 31 bits.
+			words = append(words, "-m", "statistic", "--mode", "random", "--probability", probability[i].FloatString(11))
+		}
+		rules = append(rules, append(words, "-j", "DNAT", "--to-destination", r.Address.String()))
+	}
+	return rules
+}
+
+// fair gives the probabilities that spread by weight: the i-th replica gets
+// its weight out of the weights from the i-th on. With equal weights that is
+// 1/n, 1/(n-1), ..., 1.
+func fair(to []lab.Replica) []*big.Rat {
+	p := make([]*big.Rat, len(to))
+	left := new(big.Rat)
+	for i := len(to) - 1; i >= 0; i-- {
+		w := new(big.Rat).SetFloat64(to[i].Weight)
+		left.Add(left, w)
+		p[i] = w.Quo(w, left)
+	}
+	return p
+}
+
+// expose leads what is meant for the front, and nothing else, through a chain
+// of the run's own with these rules.
+func expose(f lab.Facts, front lab.Front, to []lab.Replica, rules [][]string) ([]lab.Step, error) {
+	if len(to) == 0 {
+		return nil, errors.New("no replica to send to")
+	}
+	chain := f.Run.Chain("DNAT")
+	n := nat{facts: f, chain: chain}
+	steps := []lab.Step{
+		step.Chain{Family: f.Family, Table: "nat", Name: chain, Rules: rules},
+		step.Flows{Front: front.Endpoints(), Replicas: addresses(to)},
+	}
+	if front.Loopback.Is4() {
+		steps = append(steps, n.fromLoopback(netip.AddrPortFrom(front.Loopback, front.Port))...)
+	}
+	if front.Address.IsValid() {
+		steps = append(steps, n.fromAddress(netip.AddrPortFrom(front.Address, front.Port))...)
+	}
+	return steps, nil
+}
+
+// nat makes the steps that lead to a chain and back.
+type nat struct {
+	facts lab.Facts
+	chain string
+}
+
+func (n nat) rule(table, chain string, spec ...string) step.Rule {
+	return step.Rule{Run: n.facts.Run, Family: n.facts.Family, Table: table, Chain: chain, Spec: spec}
+}
+
+// enter matches the front exactly: its address, its port, and only while the
+// address is the host's own.
+func (n nat) enter(hook string, at netip.AddrPort) step.Rule {
+	return n.rule("nat", hook, "-d", at.Addr().String(), "-p", "tcp", "--dport", port(at),
+		"-m", "addrtype", "--dst-type", "LOCAL", "-j", n.chain)
+}
+
+// connections matches what was sent to the front and translated.
+func connections(at netip.AddrPort) []string {
+	return []string{"-p", "tcp", "-m", "conntrack", "--ctstate", "DNAT",
+		"--ctorigdst", at.Addr().String(), "--ctorigdstport", port(at)}
+}
+
+// fromAddress serves clients of the host's address: other machines, the host
+// itself, and the replicas, whose answers must come back by the host.
+func (n nat) fromAddress(at netip.AddrPort) []lab.Step {
+	var steps []lab.Step
+	if n.facts.ForwardChain != "" {
+		steps = append(steps, n.rule("filter", n.facts.ForwardChain, append(connections(at), "-j", "ACCEPT")...))
+	}
+	hairpin := append([]string{"-s", n.facts.Subnet.String(), "-o", n.facts.Bridge}, connections(at)...)
+	return append(steps,
+		n.rule("nat", "POSTROUTING", append(hairpin, "-j", "MASQUERADE")...),
+		n.enter("PREROUTING", at),
+		n.enter("OUTPUT", at),
+	)
+}
+
+// fromLoopback serves clients of 127.0.0.1. The kernel routes such an address
+// off the loopback link only with route_localnet, and a replica can answer only
+// to an address of the bridge. route_localnet would also let a replica reach
+// what listens on 127.0.0.1 of the host (CVE-2020-8558), so that is dropped.
+func (n nat) fromLoopback(at netip.AddrPort) []lab.Step {
+	back := append([]string{"-s", "127.0.0.0/8", "-o", n.facts.Bridge}, connections(at)...)
+	return []lab.Step{
+		n.rule("filter", "INPUT", "-i", n.facts.Bridge, "-d", "127.0.0.0/8",
+			"-m", "conntrack", "!", "--ctstate", "RELATED,ESTABLISHED,DNAT", "-j", "DROP"),
+		step.Sysctl{Name: "net.ipv4.conf." + strings.ReplaceAll(n.facts.Bridge, ".", "/") + ".route_localnet", Before: "0", Value: "1"},
+		n.rule("nat", "POSTROUTING", append(back, "-j", "MASQUERADE")...),
+		n.enter("OUTPUT", at),
+	}
+}
+
+func addresses(to []lab.Replica) []netip.AddrPort {
+	all := make([]netip.AddrPort, len(to))
+	for i, r := range to {
+		all[i] = r.Address
+	}
+	return all
+}
+
+func port(a netip.AddrPort) string { return strconv.Itoa(int(a.Port())) }
