@@ -1,0 +1,152 @@
+package lab_test
+
+import (
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rule says what a package of the project may import of the project, and why
+// not more. Test files may import lab/labtest besides.
+type rule struct {
+	may []string
+	why string
+}
+
+// rules is the architecture: arrows point one way, from cmd by scenarios and
+// the packages in the middle to lab. docs/architecture.md shows it.
+var rules = map[string]rule{
+	"lab": {nil,
+		"the vocabulary knows no strategy, runtime, driver or claim by name, so that any of them can be added"},
+	"lab/step": {[]string{"lab"},
+		"a step changes a host through the seams of lab.Host alone, so that it runs on every runtime and on the fake"},
+	"lab/kernel": {[]string{"lab"},
+		"the seams of one network namespace are the same under every runtime, so it knows none"},
+	"lab/docker": {[]string{"lab", "lab/kernel", "lab/guard", "servers"},
+		"a runtime places replicas and claims what they need; what exposes or judges them is not its affair"},
+	"lab/netns": {[]string{"lab", "lab/kernel", "lab/guard", "servers"},
+		"a runtime places replicas and claims what they need; what exposes or judges them is not its affair"},
+	"lab/load": {[]string{"lab", "servers/wire"},
+		"a driver sees addresses and answers, and must not know how they came to be"},
+	"lab/stat": {nil,
+		"mathematics on numbers, which others can check and use without the project"},
+	"lab/claim": {[]string{"lab", "lab/stat"},
+		"a claim is held against a measurement, whoever made it"},
+	"lab/guard": {[]string{"lab"},
+		"what sweeps must work when everything else has failed, and for every runtime"},
+	"lab/labtest": {[]string{"lab"},
+		"other packages' tests stand on it, so it must not stand on them"},
+	"strategies": {[]string{"lab", "lab/step"},
+		"a strategy describes steps and changes nothing itself: it can reach no kernel and no engine"},
+	"report": {[]string{"lab", "lab/stat"},
+		"a report renders a result and must look the same whatever made it"},
+	"servers": {[]string{"servers/wire"},
+		"a replica is measured, so it carries nothing of what measures it"},
+	"servers/wire": {nil,
+		"the format on the wire is for both ends, and for servers of other people"},
+	"scenarios": {[]string{"lab", "lab/step", "lab/kernel", "lab/docker", "lab/netns", "lab/load", "lab/stat",
+		"lab/claim", "lab/guard", "lab/labtest", "strategies", "report", "servers", "servers/wire"},
+		"a scenario puts everything together; the command line is one more user of it"},
+	"cmd/portlab": {[]string{"lab", "lab/step", "lab/kernel", "lab/docker", "lab/netns", "lab/load", "lab/stat",
+		"lab/claim", "lab/guard", "strategies", "report", "servers", "servers/wire", "scenarios"},
+		"the command line puts everything together, but for what belongs to tests"},
+}
+
+// confined are the modules that only some packages may import, so that what
+// they reach has one door: a package, and all below it, to its importers.
+var confined = map[string]rule{
+	"github.com/testcontainers/testcontainers-go": {[]string{"lab/docker"},
+		"every other package works without an engine"},
+	"github.com/moby/moby": {[]string{"lab/docker"},
+		"every other package works without an engine"},
+	"github.com/coreos/go-iptables": {[]string{"lab/kernel"},
+		"rules are changed through lab.Rules, which has a strict fake"},
+	"github.com/vishvananda/netlink": {[]string{"lab/kernel"},
+		"links, routes and tracked connections are changed in one place"},
+	"github.com/spf13/cobra": {[]string{"cmd/portlab"},
+		"flags belong to the command line"},
+	"github.com/vbauerster/mpb": {[]string{"cmd/portlab"},
+		"progress is an event until the command line shows it"},
+	"gonum.org/v1/plot": {[]string{"report"},
+		"plots belong to reports"},
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	for dir, files := range packages(t) {
+		r, known := rules[dir]
+		if !known {
+			t.Errorf("package %s has no rule: say in this file what it may import, and why", dir)
+			continue
+		}
+		for _, f := range files {
+			for _, imported := range f.imports() {
+				to, own := strings.CutPrefix(imported, module+"/")
+				if own && to != dir && !allowed(r, to, f.test()) {
+					t.Errorf("%s imports %s: %s may import only %v, because %s", f.path, to, dir, r.may, r.why)
+				}
+			}
+		}
+	}
+}
+
+func allowed(r rule, to string, test bool) bool {
+	return slices.Contains(r.may, to) || test && to == "lab/labtest"
+}
+
+func TestForeignModulesHaveOneDoor(t *testing.T) {
+	for dir, files := range packages(t) {
+		for _, f := range files {
+			for _, imported := range f.imports() {
+				for name, r := range confined {
+					if (imported == name || strings.HasPrefix(imported, name+"/")) && !slices.Contains(r.may, dir) {
+						t.Errorf("%s imports %s: only %v may, because %s", f.path, imported, r.may, r.why)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestRulesHaveNoCircle shows that the rules themselves point one way.
+func TestRulesHaveNoCircle(t *testing.T) {
+	var visit func(dir string, way []string)
+	visit = func(dir string, way []string) {
+		if slices.Contains(way, dir) {
+			t.Fatalf("the rules allow a circle: %s", strings.Join(append(way, dir), " -> "))
+		}
+		for _, to := range rules[dir].may {
+			if _, known := rules[to]; !known {
+				t.Errorf("the rule of %s names %s, which has none", dir, to)
+			}
+			visit(to, append(slices.Clip(way), dir))
+		}
+	}
+	for dir := range rules {
+		visit(dir, nil)
+	}
+}
+
+func TestPackageNamesSayWhatIsInThem(t *testing.T) {
+	empty := []string{"utils", "util", "common", "types", "helpers", "helper", "manager", "misc", "shared"}
+	for dir := range packages(t) {
+		if slices.Contains(empty, path.Base(dir)) {
+			t.Errorf("package %s: the name says nothing about what is in it", dir)
+		}
+	}
+}
+
+func TestTopFolderHoldsWhatIsAgreed(t *testing.T) {
+	agreed := []string{
+		"cmd/", "docs/", "lab/", "report/", "scenarios/", "servers/", "strategies/", ".ci/", ".github/",
+		"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "Vagrantfile",
+		"go.mod", "go.sum", ".editorconfig", ".gitattributes", ".gitignore", ".golangci.yml",
+		// Made by git, by builds, runs and machines; .gitignore keeps them out.
+		".git/", ".git", "bin/", "portlab-results/", ".vagrant/",
+	}
+	for _, name := range entries(t) {
+		if !slices.Contains(agreed, name) {
+			t.Errorf("%s stands in the top folder, where it has no place", name)
+		}
+	}
+}
