@@ -1,0 +1,85 @@
+# Everything that is done with the project, by name. `make` alone lists it.
+
+# The versions of the tools, here and nowhere else.
+GOLANGCI_LINT_VERSION := v2.15.0
+DOCKER_PROXY_VERSION  := v2.0.0-beta.24
+
+BIN      := $(CURDIR)/bin
+LINTER   := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+# What `make run` measures: make run RUN="reuseport --replicas 4"
+RUN      ?= dnat --replicas 2 --requests 300
+FUZZTIME ?= 10s
+# Unit tests only: the scenarios measure, and the race detector slows what they measure.
+UNITS     = $(shell go list ./... | grep -v /scenarios)
+GOTEST   := go test -timeout 15m
+
+# The docker-proxy of `make tools`, where it was made; else portlab looks for the engine's.
+export PORTLAB_DOCKER_PROXY ?= $(wildcard $(BIN)/docker-proxy)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test build engine tools race fuzz bench lint vet fmt shellcheck image clean
+
+help: ## list what can be made
+	@echo 'make TARGET, where TARGET is one of'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+run: setup build ## set up what is missing, then put two replicas behind one port and measure
+	@.ci/as-root $(BIN)/portlab run $(RUN)
+
+test: setup ## set up what is missing, then run all tests (what cannot run here is skipped, with the reason)
+	$(GOTEST) ./...
+
+build: ## build the static binary bin/portlab
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/portlab ./cmd/portlab
+
+engine: ## install and start a Docker engine (Debian, Ubuntu), if none answers
+	@.ci/engine
+
+tools: $(BIN)/docker-proxy-$(DOCKER_PROXY_VERSION) ## install what some strategies need: nginx, and docker-proxy as bin/docker-proxy
+	@.ci/setup nginx
+	ln -sf $(notdir $<) $(BIN)/docker-proxy
+
+race: ## run the unit tests under the race detector
+	@.ci/setup cc
+	CGO_ENABLED=1 $(GOTEST) -race $(UNITS)
+
+fuzz: ## run each fuzz target for FUZZTIME (10s)
+	@.ci/fuzz $(FUZZTIME)
+
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem $(UNITS)
+
+lint: fmt vet shellcheck $(LINTER) ## check format, code and scripts
+	$(LINTER) run
+
+vet: ## go vet, with each build tag and on each architecture
+	@.ci/vet
+
+fmt: ## check that gofmt would change nothing
+	@.ci/fmt
+
+shellcheck: ## check the scripts, if shellcheck is installed
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/*; else echo 'shellcheck is not installed: the scripts were not checked'; fi
+
+image: build ## make an image of the replica, FROM scratch, and load it into the engine as portlab/http_server
+	tar -C $(BIN) -cf $(BIN)/http_server.tar portlab
+	docker import -c 'ENTRYPOINT ["/portlab", "serve"]' $(BIN)/http_server.tar portlab/http_server:latest
+
+clean: ## delete what was built; what a dead run left on the host goes with bin/portlab clean
+	rm -rf $(BIN)
+
+# Steps on the way, of no interest by themselves.
+.PHONY: setup
+setup:
+	@.ci/setup go iptables modules
+
+$(LINTER):
+	@echo 'building golangci-lint $(GOLANGCI_LINT_VERSION): some minutes, once'
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	mv $(BIN)/golangci-lint $@
+
+$(BIN)/docker-proxy-$(DOCKER_PROXY_VERSION):
+	CGO_ENABLED=0 GOBIN=$(BIN) go install github.com/moby/moby/v2/cmd/docker-proxy@$(DOCKER_PROXY_VERSION)
+	mv $(BIN)/docker-proxy $@
