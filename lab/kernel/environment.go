@@ -49,7 +49,11 @@ func Environment(ctx context.Context, ns *Namespace) lab.Environment {
 }
 
 func firewall(ctx context.Context) string {
-	out, err := exec.CommandContext(ctx, "iptables", "--version").Output()
+	path, err := lab.FindProgram("iptables")
+	if err != nil {
+		return ""
+	}
+	out, err := exec.CommandContext(ctx, path, "--version").Output()
 	if err != nil {
 		return ""
 	}

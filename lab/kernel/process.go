@@ -58,20 +58,10 @@ func Start(ctx context.Context, ns *Namespace, c Command) (*Process, error) {
 	}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	if err := ns.Do(ctx, p.cmd.Start); err != nil {
-		return nil, startError(c.Path, err)
+		return nil, fmt.Errorf("start %s: %w", c.Path, err)
 	}
 	go p.wait()
 	return p, nil
-}
-
-func startError(path string, err error) error {
-	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
-		return &lab.UnsupportedError{
-			What: "start " + path, Reason: "there is no such program here",
-			Remedy: fmt.Sprintf("apt-get install %s, or dnf install %s", path, path),
-		}
-	}
-	return fmt.Errorf("start %s: %w", path, err)
 }
 
 func (p *Process) wait() {

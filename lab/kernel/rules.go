@@ -36,11 +36,12 @@ func openRules(ns *Namespace, ip lab.Family) (*rules, error) {
 		r.name, protocol = "ip6tables", iptables.ProtocolIPv6
 	}
 	var err error
-	if r.path, err = exec.LookPath(r.name); err != nil {
-		return nil, &lab.UnsupportedError{
-			What: "packet filter", Reason: "there is no " + r.name + " in PATH",
-			Remedy: "apt-get install iptables, or dnf install iptables",
+	if r.path, err = lab.FindProgram(r.name); err != nil {
+		var no *lab.UnsupportedError
+		if errors.As(err, &no) {
+			no.Remedy = "apt-get install iptables, or dnf install iptables; else " + no.Remedy
 		}
+		return nil, err
 	}
 	if !HasNetAdmin() {
 		return nil, &lab.UnsupportedError{
@@ -100,7 +101,7 @@ func (r *rules) restore(script string) error {
 	var stderr bytes.Buffer
 	cmd.Stdin, cmd.Stderr = strings.NewReader(script), &stderr
 	if err := cmd.Run(); err != nil {
-		return &restoreError{script: script, said: strings.TrimSpace(stderr.String()), err: err}
+		return fmt.Errorf("%s-restore: %w: %s", r.name, err, strings.TrimSpace(stderr.String()))
 	}
 	return nil
 }
@@ -137,23 +138,6 @@ func (r *rules) sibling(suffix string, args ...string) *exec.Cmd {
 func (r *rules) do(what string, f func() error) error {
 	return filterError(what, r.ns.Do(context.Background(), f))
 }
-
-// restoreError is a script that iptables-restore(8) did not take.
-type restoreError struct {
-	script string
-	said   string
-	err    error
-}
-
-func (e *restoreError) Error() string {
-	line := failedLine(e.script, e.said)
-	if line != "" {
-		line = " (at " + line + ")"
-	}
-	return fmt.Sprintf("iptables-restore: %v: %s%s", e.err, e.said, line)
-}
-
-func (e *restoreError) Unwrap() error { return e.err }
 
 // unlessGone makes the deletion of what is not there no error.
 func unlessGone(err error) error {

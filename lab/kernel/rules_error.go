@@ -3,8 +3,6 @@ package kernel
 import (
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/portlab/portlab/lab"
@@ -49,22 +47,4 @@ func filterError(what string, err error) error {
 		}
 	}
 	return fmt.Errorf("%s: %w", what, err)
-}
-
-// iptables-restore names the line of its script in one of two ways.
-var atLine = regexp.MustCompile(`(?:line: |line )(\d+)`)
-
-// failedLine is the line of a script that iptables-restore complains of, or
-// nothing if it complains of the COMMIT, and so of the whole.
-func failedLine(script, said string) string {
-	m := atLine.FindStringSubmatch(said)
-	if m == nil {
-		return ""
-	}
-	n, err := strconv.Atoi(m[1])
-	lines := strings.Split(script, "\n")
-	if err != nil || n < 1 || n > len(lines) || lines[n-1] == "COMMIT" {
-		return ""
-	}
-	return lines[n-1]
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"sync"
 
 	"github.com/portlab/portlab/lab"
@@ -108,11 +107,7 @@ func (s *Sidecars) program(name string) (string, error) {
 	if name == "portlab" {
 		return s.portlab, nil
 	}
-	path, err := exec.LookPath(name)
-	if err != nil {
-		return "", startError(name, exec.ErrNotFound)
-	}
-	return path, nil
+	return lab.FindProgram(name)
 }
 
 // Reload implements [lab.Sidecars]. Without a signal the sidecar is stopped
