@@ -45,17 +45,13 @@ func TestOrderRefuses(t *testing.T) {
 
 // 5% must be 5%, in both methods, whatever the shares.
 func TestOrderKeepsItsLevel(t *testing.T) {
-	const runs = 1500
 	for _, c := range []struct {
-		n      int
-		shares []float64
-	}{{300, equal(2)}, {300, equal(10)}, {300, []float64{0.8, 0.2}}, {20, equal(2)}} {
+		n, runs int
+		shares  []float64
+	}{{300, 1500, equal(2)}, {300, 1500, equal(10)}, {300, 1500, []float64{0.8, 0.2}}, {20, 150, equal(2)}} {
 		m := law(t, c.shares)
 		rng, alarms := newRand(9), 0
-		if c.n < 100 && testing.Short() {
-			continue
-		}
-		for seed := range uint64(runs) {
+		for seed := range uint64(c.runs) {
 			s := make([]int, c.n)
 			for i := range s {
 				s[i] = m.pick(rng.Float64())
@@ -64,7 +60,7 @@ func TestOrderKeepsItsLevel(t *testing.T) {
 				alarms++
 			}
 		}
-		if seen := ClopperPearson(alarms, runs, 0.999); seen.Low > 0.05 {
+		if seen := ClopperPearson(alarms, c.runs, 0.999); seen.Low > 0.05 {
 			t.Errorf("n %d, %v: %v of random orders rejected at 0.05", c.n, c.shares, seen)
 		}
 	}

@@ -1,0 +1,100 @@
+package claim
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/stat"
+)
+
+const (
+	// NegligibleV is the Cramer's V below which a dependence refutes nothing,
+	// however significant: "small" after Cohen (1988).
+	NegligibleV = 0.1
+	// TolerableV is the Cramer's V that must be ruled out for independence to
+	// be held: "medium" after Cohen (1988).
+	TolerableV = 0.3
+)
+
+// LatencyIndependent claims that latency does not depend on the instance that
+// answers. Latencies are put into four classes by the quartiles of them all,
+// and the table of instance by class is tested for independence. It is refuted
+// at [Alpha] if the dependence is not [NegligibleV], and held if at most
+// [TolerableV] with the usual confidence. The test assumes that requests do
+// not influence each other.
+type LatencyIndependent struct{}
+
+// Name implements [lab.Claim].
+func (LatencyIndependent) Name() string { return "latency is independent of the instance" }
+
+// Judge implements [lab.Claim]. The effect is Cramer's V.
+func (c LatencyIndependent) Judge(e lab.Evidence) lab.Verdict {
+	table, n := latencyTable(e.Samples)
+	v := newVerdict(c, n)
+	v.Alpha = Alpha
+	if e.Plan.Concurrency > 1 {
+		v.Warnings = append(v.Warnings,
+			"requests under way together share queues, so they are not independent and the p-value may be too small; concurrency 1 avoids it")
+	}
+	t, err := stat.IndependenceTest(table, Confidence, e.Plan.Seed)
+	if errors.Is(err, stat.ErrNothingToCompare) {
+		v.Alpha, v.Sentence = 0, "cannot tell: "+whyNothing(len(table), n)
+		return v
+	}
+	if err != nil { // a table that is well-formed by construction
+		v.Outcome, v.Sentence = lab.Broken, "the test failed: "+err.Error()
+		return v
+	}
+	v.Test, v.Statistic, v.PValue = t.Test, number(t.Statistic), number(t.P)
+	v.Effect, v.EffectName = number(t.V), "Cramer's V"
+	v.Interval, v.Confidence = &[2]float64{t.Bounds.Low, t.Bounds.High}, Confidence
+	v.Warnings = append(v.Warnings, t.Warnings...)
+	switch {
+	case t.P < Alpha && t.V >= NegligibleV:
+		v.Outcome = lab.Refuted
+		v.Sentence = fmt.Sprintf("latency depends on the instance (%s, Cramer's V %.2g)", pWords(t.P), t.V)
+	case t.Bounds.High <= TolerableV:
+		v.Outcome = lab.Held
+		v.Sentence = fmt.Sprintf("latency does not depend on the instance beyond a Cramer's V of %.2g with 95%% confidence", t.Bounds.High)
+	default:
+		v.Sentence = fmt.Sprintf("cannot tell: Cramer's V may be anything from %.2g to %.2g with 95%% confidence, and %s are too few to rule out %.1f",
+			t.Bounds.Low, t.Bounds.High, count(n, "request"), TolerableV)
+	}
+	return v
+}
+
+// latencyTable counts the answered requests by instance and latency class.
+func latencyTable(samples []lab.Sample) (table [][]int, n int) {
+	var latencies []time.Duration
+	var rows []int
+	index := map[string]int{}
+	for _, s := range samples {
+		if !s.OK() || s.Instance == "" {
+			continue
+		}
+		row, ok := index[s.Instance]
+		if !ok {
+			row = len(index)
+			index[s.Instance] = row
+			table = append(table, make([]int, 4))
+		}
+		rows = append(rows, row)
+		latencies = append(latencies, s.Latency())
+	}
+	for i, class := range stat.Quartiles(latencies) {
+		table[rows[i]][class]++
+	}
+	return table, len(rows)
+}
+
+func whyNothing(instances, n int) string {
+	switch {
+	case n == 0:
+		return "no answer says who gave it"
+	case instances < 2:
+		return "only one instance answered, so there is nothing to compare"
+	}
+	return "all latencies fall into one class"
+}

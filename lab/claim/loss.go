@@ -1,0 +1,58 @@
+package claim
+
+import (
+	"fmt"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/stat"
+)
+
+// NoLoss claims that no request fails. One failure refutes it. Requests that
+// failed because the client ran out of something are the client's own: they are
+// neither counted nor blamed on the strategy.
+type NoLoss struct{}
+
+// Name implements [lab.Claim].
+func (NoLoss) Name() string { return "no request fails" }
+
+// Judge implements [lab.Claim]. The effect is the loss rate, the interval that
+// of Clopper and Pearson, or from 0 to the one-sided bound where nothing failed.
+func (c NoLoss) Judge(e lab.Evidence) lab.Verdict {
+	m := e.Measurement
+	own := m.Faults[lab.ClientLimit]
+	n, failed := m.Requests-own, m.Failed()-own
+	v := newVerdict(c, n)
+	if own > 0 {
+		v.Warnings = append(v.Warnings, fmt.Sprintf(
+			"the client itself ran out of ports, descriptors or memory for %s: they are not counted", count(own, "request")))
+	}
+	if n < 1 {
+		v.Sentence = "cannot tell: no request was made that could have been lost"
+		return v
+	}
+	v.Test, v.Confidence = "count of failures, exact binomial interval", Confidence
+	v.Effect, v.EffectName = number(float64(failed)/float64(n)), "loss rate"
+	if failed == 0 {
+		bound := stat.NoneOf(n, Confidence)
+		v.Outcome, v.Interval = lab.Held, &[2]float64{0, bound}
+		v.Sentence = fmt.Sprintf("nothing lost: none of %s failed, so with 95%% confidence at most %s do",
+			count(n, "request"), percent(bound))
+		return v
+	}
+	i := stat.ClopperPearson(failed, n, Confidence)
+	v.Outcome, v.Interval = lab.Refuted, &[2]float64{i.Low, i.High}
+	v.Sentence = fmt.Sprintf("lost: %s of %s failed (%s): %s", thousands(failed), count(n, "request"),
+		percent(float64(failed)/float64(n)), list(faultWords(m.Faults)))
+	return v
+}
+
+// faultWords lists the classes of fault that are not the client's own.
+func faultWords(faults map[lab.Fault]int) []string {
+	var all []string
+	for _, f := range lab.Faults() {
+		if k := faults[f]; k > 0 && f != lab.ClientLimit {
+			all = append(all, fmt.Sprintf("%s %s", thousands(k), f))
+		}
+	}
+	return all
+}
