@@ -12,6 +12,8 @@ import (
 	"github.com/portlab/portlab/lab/step"
 )
 
+var errNoReplica = errors.New("there is no replica to send to")
+
 // The parts that strategies on the nat table of iptables(8) share.
 
 // iptables asks whether the packet filter is there and may be used.
@@ -69,7 +71,7 @@ func fair(to []lab.Replica) []*big.Rat {
 // of the run's own with these rules.
 func expose(f lab.Facts, front lab.Front, to []lab.Replica, rules [][]string) ([]lab.Step, error) {
 	if len(to) == 0 {
-		return nil, errors.New("no replica to send to")
+		return nil, errNoReplica
 	}
 	chain := f.Run.Chain("DNAT")
 	n := nat{facts: f, chain: chain}

@@ -1,0 +1,50 @@
+package strategies
+
+import (
+	"testing"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/labtest"
+)
+
+// The one rule lets the client reach the replicas, and nobody and nothing else.
+func TestDirectAdmitsTheClientToTheReplicas(t *testing.T) {
+	p := onEngine("aaaaaa")
+	to := p.replicas(0, 3)
+	from := func(client, replica string) labtest.Packet {
+		return labtest.Packet{In: "lan", Source: addr(client), Destination: addr(replica)}
+	}
+	for _, c := range []struct {
+		strategy lab.Strategy
+		packet   labtest.Packet
+		arrives  bool
+	}{
+		{direct{}, from("198.19.0.2:1", "198.18.0.2:80"), true},
+		{direct{}, from("198.19.0.2:1", "198.18.0.3:80"), false},
+		{direct{}, from("198.19.0.2:1", "198.18.0.2:22"), false},
+		{direct{}, from("198.19.0.3:1", "198.18.0.2:80"), false},
+		{clientSide{}, from("198.19.0.2:1", "198.18.0.2:80"), true},
+		{clientSide{}, from("198.19.0.2:1", "198.18.0.4:80"), true},
+		{clientSide{}, from("198.19.0.2:1", "198.18.0.4:22"), false},
+		{clientSide{}, from("198.19.0.3:1", "198.18.0.4:80"), false},
+	} {
+		h := p.exposed(t, c.strategy, to)
+		if got := h.Trace(c.packet); (got.Lost == "") != c.arrives {
+			t.Errorf("%s: %+v: %+v, want it to arrive: %v", c.strategy.Name(), c.packet, got, c.arrives)
+		}
+	}
+}
+
+func TestDirectTargets(t *testing.T) {
+	p := onEngine("aaaaaa")
+	to := p.replicas(0, 3)
+	if got := lab.Targets(direct{}, p.front, lab.External, to); len(got) != 1 || got[0] != to[0].Address {
+		t.Errorf("direct dials %v, want the first replica", got)
+	}
+	if got := lab.Targets(clientSide{}, p.front, lab.External, to); len(got) != 3 || got[2] != to[2].Address {
+		t.Errorf("client-side dials %v, want all replicas", got)
+	}
+	if got := (direct{}).Targets(p.front, lab.External, nil); len(got) != 0 {
+		t.Errorf("direct dials %v without a replica", got)
+	}
+}

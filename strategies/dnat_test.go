@@ -1,0 +1,219 @@
+package strategies
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/labtest"
+)
+
+func addr(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
+// outside is a new connection from another machine to an address of the host.
+func outside(to string) labtest.Packet {
+	return labtest.Packet{In: "lan", Source: addr("198.19.0.2:40000"), Destination: addr(to)}
+}
+
+// counts traces n new connections and counts them by the replica they reach.
+func counts(t *testing.T, h *labtest.Host, to []lab.Replica, n int) []int {
+	t.Helper()
+	index := map[netip.AddrPort]int{}
+	for i, r := range to {
+		index[r.Address] = i
+	}
+	c := make([]int, len(to))
+	for range n {
+		got := h.Trace(outside("198.19.0.1:8080"))
+		i, ok := index[got.Destination]
+		if !ok || got.Lost != "" {
+			t.Fatalf("%+v, want it at a replica", got)
+		}
+		c[i]++
+	}
+	return c
+}
+
+// near fails unless each count is within five standard deviations of its share.
+func near(t *testing.T, got []int, shares []float64) {
+	t.Helper()
+	n := 0
+	for _, k := range got {
+		n += k
+	}
+	for i, p := range shares {
+		want, sd := p*float64(n), math.Sqrt(float64(n)*p*(1-p))
+		if math.Abs(float64(got[i])-want) > 5*sd+1e-9 {
+			t.Errorf("replica %d got %d of %d, want %.0f", i, got[i], n, want)
+		}
+	}
+}
+
+func TestDNATIsUniform(t *testing.T) {
+	p := onEngine("aaaaaa")
+	for _, c := range []struct{ replicas, connections int }{{1, 1000}, {2, 100_000}, {3, 300_000}, {10, 100_000}, {100, 100_000}} {
+		t.Run(fmt.Sprint(c.replicas), func(t *testing.T) {
+			to := p.replicas(0, c.replicas)
+			near(t, counts(t, p.exposed(t, dnat{}, to), to, c.connections), lab.Shares(to))
+		})
+	}
+}
+
+func TestDNATFollowsWeights(t *testing.T) {
+	p := onEngine("aaaaaa")
+	for _, weights := range [][]float64{{3, 1}, {1, 3}, {0.5, 0.25, 0.25}, {1, 2, 3, 4}, {1000, 1}} {
+		t.Run(fmt.Sprint(weights), func(t *testing.T) {
+			to := p.replicas(0, len(weights))
+			for i, w := range weights {
+				to[i].Weight = w
+			}
+			near(t, counts(t, p.exposed(t, dnat{}, to), to, 100_000), lab.Shares(to))
+		})
+	}
+}
+
+// Each of n rules takes 1/n of what the rules before it left over.
+func TestDNATNaiveFavoursTheLast(t *testing.T) {
+	p := onEngine("aaaaaa")
+	for _, n := range []int{2, 3, 10} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			to := p.replicas(0, n)
+			shares, left := make([]float64, n), 1.0
+			for i := range n - 1 {
+				shares[i] = left / float64(n)
+				left -= shares[i]
+			}
+			shares[n-1] = left
+			got := counts(t, p.exposed(t, dnatNaive{}, to), to, 100_000)
+			near(t, got, shares)
+			if n == 10 && (got[9] < 38_000 || got[9] > 39_500) {
+				t.Errorf("the last of ten got %d of 100,000, want about 38,700", got[9])
+			}
+		})
+	}
+}
+
+func TestDNATServesEveryVantage(t *testing.T) {
+	for name, p := range map[string]place{"engine": onEngine("aaaaaa"), "bare": bare("aaaaaa")} {
+		to := p.replicas(0, 3)
+		for _, c := range []struct {
+			vantage lab.Vantage
+			packet  labtest.Packet
+			saw     string // the client's address, as the replica sees it
+		}{
+			{lab.External, outside("198.19.0.1:8080"), "198.19.0.2"},
+			{lab.OnHost, labtest.Packet{Source: addr("198.19.0.1:40000"), Destination: addr("198.19.0.1:8080")}, "198.19.0.1"},
+			{lab.Localhost, labtest.Packet{Source: addr("127.0.0.1:40000"), Destination: addr("127.0.0.1:8080")}, "198.18.0.1"},
+			{lab.Peer, labtest.Packet{In: p.facts.Bridge, Source: addr("198.18.0.2:40000"), Destination: addr("198.19.0.1:8080")}, "198.18.0.1"},
+		} {
+			t.Run(name+"/"+string(c.vantage), func(t *testing.T) {
+				h := p.exposed(t, dnat{}, to)
+				for range 20 { // each replica is reached, the caller itself too
+					got := h.Trace(c.packet)
+					if got.Lost != "" || !p.facts.Subnet.Contains(got.Destination.Addr()) {
+						t.Fatalf("%+v, want it at a replica", got)
+					}
+					if got.Source.Addr().String() != c.saw {
+						t.Fatalf("the replica sees %s, want %s", got.Source, c.saw)
+					}
+				}
+			})
+		}
+	}
+}
+
+// What is not meant for the front is as it was without the strategy.
+func TestDNATLeavesOtherTrafficAlone(t *testing.T) {
+	p := onEngine("aaaaaa")
+	before, after := p.host(t), p.exposed(t, dnat{}, p.replicas(0, 3))
+	bridge := p.facts.Bridge
+	for name, packet := range map[string]labtest.Packet{
+		"another port of the host":              outside("198.19.0.1:8081"),
+		"udp":                                   {Protocol: "udp", In: "lan", Source: addr("198.19.0.2:1"), Destination: addr("198.19.0.1:8080")},
+		"forwarded to port 8080 elsewhere":      outside("203.0.113.1:8080"),
+		"to a replica's own address":            outside("198.18.0.2:80"),
+		"to another port of a replica":          outside("198.18.0.2:22"),
+		"sent by the host to 8080 elsewhere":    {Source: addr("198.19.0.1:1"), Destination: addr("203.0.113.1:8080")},
+		"sent by the host to a replica":         {Source: addr("198.18.0.1:1"), Destination: addr("198.18.0.2:8080")},
+		"sent by a replica to 8080 elsewhere":   {In: bridge, Source: addr("198.18.0.2:1"), Destination: addr("203.0.113.1:8080")},
+		"sent by a replica to another replica":  {In: bridge, Source: addr("198.18.0.2:1"), Destination: addr("198.18.0.3:80")},
+		"another port of 127.0.0.1":             {Source: addr("127.0.0.1:1"), Destination: addr("127.0.0.1:8081")},
+		"another address of 127.0.0.0/8":        {Source: addr("127.0.0.1:1"), Destination: addr("127.0.0.2:8080")},
+		"a replica's to another port of a host": {In: bridge, Source: addr("198.18.0.2:1"), Destination: addr("198.19.0.1:22")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if was, is := before.Trace(packet), after.Trace(packet); was != is {
+				t.Errorf("%+v, was %+v", is, was)
+			}
+		})
+	}
+}
+
+// route_localnet must not open the host's loopback address to the replicas.
+func TestDNATKeepsReplicasFromLoopback(t *testing.T) {
+	p := onEngine("aaaaaa")
+	h := p.exposed(t, dnat{}, p.replicas(0, 1))
+	got := h.Trace(labtest.Packet{In: p.facts.Bridge, Source: addr("198.18.0.2:1"), Destination: addr("127.0.0.1:22")})
+	if !strings.Contains(got.Lost, "dropped by a rule") {
+		t.Errorf("%+v, want it dropped", got)
+	}
+}
+
+// An update sends nothing more to a replica that has left, and forgets what
+// the kernel tracks of it and of nobody else.
+func TestDNATUpdateForgetsTheGone(t *testing.T) {
+	p := onEngine("aaaaaa")
+	all := p.replicas(0, 3)
+	h := p.host(t)
+	x, err := lab.Expose(t.Context(), h, &labtest.Journal{}, p.steps(t, dnat{}, all))
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := addr("198.19.0.1:8080")
+	kept := labtest.Flow{Front: front, Replica: all[0].Address}
+	other := labtest.Flow{Front: addr("198.19.0.1:9999"), Replica: all[2].Address}
+	h.Track(kept)
+	h.Track(other)
+	want := h.Dump()
+	h.Track(labtest.Flow{Front: front, Replica: all[2].Address})
+	if err := x.Update(t.Context(), p.steps(t, dnat{}, all[:2])); err != nil {
+		t.Fatal(err)
+	}
+	if got := flowLines(h.Dump()); got != flowLines(want) {
+		t.Errorf("flows after the update:\n%swant\n%s", got, flowLines(want))
+	}
+	near(t, counts(t, h, all, 10_000), []float64{0.5, 0.5, 0})
+}
+
+func flowLines(dump string) string {
+	var b strings.Builder
+	for line := range strings.Lines(dump) {
+		if strings.HasPrefix(line, "flow ") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// A host with one address only, and a runtime that says nothing of forwarding.
+func TestDNATOnPartsOfAFront(t *testing.T) {
+	p := bare("aaaaaa")
+	p.front.Address = netip.Addr{}
+	h := bare("aaaaaa").host(t)
+	if _, err := lab.Expose(t.Context(), h, &labtest.Journal{}, p.steps(t, dnat{}, p.replicas(0, 2))); err != nil {
+		t.Fatal(err)
+	}
+	got := h.Trace(labtest.Packet{Source: addr("127.0.0.1:1"), Destination: addr("127.0.0.1:8080")})
+	if got.Lost != "" || !p.facts.Subnet.Contains(got.Destination.Addr()) {
+		t.Errorf("%+v, want it at a replica", got)
+	}
+	if got := h.Trace(outside("198.19.0.1:8080")); got.Out != "lo" {
+		t.Errorf("%+v, want it left alone", got)
+	}
+	if _, err := (dnat{}).Steps(p.facts, p.front, nil); err == nil {
+		t.Error("steps to no replica at all")
+	}
+}

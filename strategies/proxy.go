@@ -1,0 +1,89 @@
+package strategies
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"syscall"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/step"
+)
+
+func init() { register(proxy{}) }
+
+// proxy is the project's own reverse proxy: no program has to be installed.
+type proxy struct{}
+
+func (proxy) Name() string { return "proxy" }
+
+func (proxy) About() lab.About {
+	return lab.About{
+		Summary: "portlab's own HTTP reverse proxy, in turn by smooth weighted round robin",
+		Path: []string{
+			"The front leads to the proxy, which accepts the connection and reads the request.",
+			"It takes the replica whose turn it is, sends the request over a connection of its own, and copies the answer back.",
+		},
+		Caveats: []string{
+			"The replica sees the proxy's address; the client's is in the X-Forwarded-For header.",
+			"The turn is one for each request: the requests of a connection that is kept alive are spread.",
+			"It speaks HTTP only, and every byte passes through user space.",
+			"It is written for clearness, not for speed: measure nginx too before you judge reverse proxies.",
+		},
+		Sources: []string{
+			"https://pkg.go.dev/net/http/httputil#ReverseProxy",
+			"nginx 1.3.1, commit \"Upstream: smooth weighted round-robin balancing\" (the turn)",
+		},
+	}
+}
+
+func (proxy) Needs() lab.Needs { return lab.Needs{Placement: lab.OwnNetns, Null: lab.RoundRobin} }
+
+// Weighted marks that the turns follow the weights.
+func (proxy) Weighted() {}
+
+// Workers is one: a single process keeps the turn.
+func (proxy) Workers() int { return 1 }
+
+// proxyConfig is the file that `portlab proxy --config` reads.
+type proxyConfig struct {
+	Listen    []netip.AddrPort `json:"listen"`
+	Upstreams []proxyUpstream  `json:"upstreams"`
+}
+
+type proxyUpstream struct {
+	Address netip.AddrPort `json:"address"`
+	Weight  float64        `json:"weight"`
+}
+
+func (proxy) Steps(f lab.Facts, _ lab.Front, to []lab.Replica) ([]lab.Step, error) {
+	if err := canProxy(f, to); err != nil {
+		return nil, err
+	}
+	c := proxyConfig{Listen: f.SidecarListen}
+	for _, r := range to {
+		c.Upstreams = append(c.Upstreams, proxyUpstream{Address: r.Address, Weight: r.Weight})
+	}
+	text, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("the proxy's configuration: %w", err)
+	}
+	return []lab.Step{step.Sidecar{Sidecar: lab.Sidecar{
+		Name: "proxy", Program: "portlab",
+		Args:         []string{"proxy", "--config", lab.SidecarDir + "/proxy.json"},
+		Files:        map[string]string{"proxy.json": string(text) + "\n"},
+		ReloadSignal: syscall.SIGHUP,
+	}}}, nil
+}
+
+// canProxy refuses what no proxy can be configured for.
+func canProxy(f lab.Facts, to []lab.Replica) error {
+	switch {
+	case len(f.SidecarListen) == 0:
+		return errors.New("the runtime gives a proxy no address to listen on")
+	case len(to) == 0:
+		return errNoReplica
+	}
+	return nil
+}
