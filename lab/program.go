@@ -12,9 +12,10 @@ import (
 var programFolders = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/libexec/docker"}
 
 // FindProgram gives the path of a program of this machine: what the variable
-// PORTLAB_NAME says (for docker-proxy, PORTLAB_DOCKER_PROXY), then what PATH
-// finds, then the folders where distributions keep such programs. It returns
-// an [UnsupportedError] if there is none.
+// PORTLAB_NAME says (for docker-proxy, PORTLAB_DOCKER_PROXY), then one beside
+// portlab's own binary, then what PATH finds, then the folders where
+// distributions keep such programs. It returns an [UnsupportedError] if there
+// is none.
 func FindProgram(name string) (string, error) {
 	variable := "PORTLAB_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 	if path := os.Getenv(variable); path != "" {
@@ -25,6 +26,11 @@ func FindProgram(name string) (string, error) {
 			}
 		}
 		return path, nil
+	}
+	if self, err := os.Executable(); err == nil {
+		if path := filepath.Join(filepath.Dir(self), name); executable(path) {
+			return path, nil
+		}
 	}
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
