@@ -80,6 +80,7 @@ func TestOrder(t *testing.T) {
 		{"turns", lab.RoundRobin, equal(2), turns(300, 2), lab.Held, "looks like round robin"},
 		{"turns of three", lab.RoundRobin, equal(3), turns(300, 3), lab.Held, "looks like round robin"},
 		{"turns by weight", lab.RoundRobin, replicas(3, 1), cycles(75, 0, 0, 1, 0), lab.Held, "looks like round robin"},
+		{"turns with a slip in ten", lab.RoundRobin, equal(2), cycles(15, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0), lab.Held, "looks like round robin"},
 		{"chance where turns were meant", lab.RoundRobin, equal(2), random2, lab.Refuted, "not in turn: looks random"},
 		{"few turns", lab.RoundRobin, equal(2), turns(4, 2), lab.Inconclusive, "too few"},
 		{"one only, as meant", lab.Single, equal(2), blocks(9), lab.Held, "as meant"},
@@ -125,6 +126,18 @@ func TestLatencyIndependent(t *testing.T) {
 	v := check(t, c, slow(random, time.Millisecond), lab.Refuted, "depends on the instance (p < 0.0001")
 	if *v.Effect < 0.5 || v.Interval[0] > *v.Effect {
 		t.Errorf("V = %v in %v", *v.Effect, *v.Interval)
+	}
+	// Of 10,000 requests of each, 700 more of foo's are slow: surely, but hardly.
+	weak := answers(shuffled(5, 10000, 10000))
+	for i, n := range map[string]int{"foo": 5350, "bar": 4650} {
+		for j := range weak {
+			if weak[j].Instance == i && n > 0 {
+				weak[j].Done, n = weak[j].Due+time.Second+time.Duration(j), n-1
+			}
+		}
+	}
+	if v := check(t, c, evidence(lab.Random, equal(2), weak), lab.Held, "does not depend"); *v.PValue > claim.Alpha || *v.Effect > claim.NegligibleV {
+		t.Errorf("p = %v, V = %v", *v.PValue, *v.Effect)
 	}
 	check(t, c, slow(shuffled(5, 10, 10), 0), lab.Inconclusive, "too few to rule out 0.3")
 	check(t, c, slow(blocks(300), 0), lab.Inconclusive, "only one instance answered")
