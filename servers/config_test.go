@@ -1,0 +1,76 @@
+package servers_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/portlab/portlab/servers"
+)
+
+func env(pairs map[string]string) func(string) string {
+	return func(name string) string { return pairs[name] }
+}
+
+func TestConfigFromEnv(t *testing.T) {
+	hostname, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want servers.Config
+	}{
+		"defaults": {nil, servers.Config{
+			Instance: hostname, Hosts: []netip.Addr{netip.IPv4Unspecified()}, Port: 8080, DrainTimeout: 10 * time.Second,
+		}},
+		"all": {map[string]string{
+			"INSTANCE": "foo bar", "HOST": "127.0.0.1, [::1],fe80::1%eth0", "PORT": "80", "REUSEPORT": "1", "DRAIN_TIMEOUT": "0s",
+		}, servers.Config{
+			Instance: "foo bar", Port: 80, ReusePort: true,
+			Hosts: []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback(), netip.MustParseAddr("fe80::1%eth0")},
+		}},
+		"zeros": {map[string]string{"INSTANCE": "foo", "PORT": "0", "REUSEPORT": "0"}, servers.Config{
+			Instance: "foo", Hosts: []netip.Addr{netip.IPv4Unspecified()}, DrainTimeout: 10 * time.Second,
+		}},
+	} {
+		got, err := servers.ConfigFromEnv(env(c.env))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if d := cmp.Diff(c.want, got, cmpopts.EquateComparable(netip.Addr{})); d != "" {
+			t.Errorf("%s: (-want +got)\n%s", name, d)
+		}
+	}
+}
+
+func TestConfigFromEnvNamesWhatIsWrong(t *testing.T) {
+	for _, c := range [][2]string{
+		{"INSTANCE", "a\nb"}, {"INSTANCE", strings.Repeat("x", 257)},
+		{"HOST", "localhost"}, {"HOST", "127.0.0.1,"}, {"HOST", "::1,[::1]"}, {"HOST", "127.0.0.1,::ffff:127.0.0.1"},
+		{"PORT", "65536"}, {"PORT", "-1"}, {"PORT", "http"},
+		{"REUSEPORT", "yes"},
+		{"DRAIN_TIMEOUT", "10"}, {"DRAIN_TIMEOUT", "-1s"},
+	} {
+		got, err := servers.ConfigFromEnv(env(map[string]string{c[0]: c[1]}))
+		if !errors.Is(err, servers.ErrConfig) || !strings.Contains(err.Error(), c[0]) {
+			t.Errorf("%s=%q: got %+v, %v; want an error that names %s", c[0], c[1], got, err, c[0])
+		}
+	}
+}
+
+func TestListenRefusesConfigsThatCannotBe(t *testing.T) {
+	for _, c := range []servers.Config{{}, {Instance: "foo"}, {Hosts: []netip.Addr{netip.IPv6Loopback()}}} {
+		if s, err := servers.Listen(context.Background(), c, io.Discard); !errors.Is(err, servers.ErrConfig) {
+			t.Errorf("Listen(%+v) = %v, %v", c, s, err)
+		}
+	}
+}
