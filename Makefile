@@ -15,7 +15,7 @@ FUZZTIME ?= 10s
 UNITS     = $(shell go list ./... | grep -v /scenarios)
 GOTEST   := go test -timeout 15m
 
-# The docker-proxy of `make tools`, where it was made; else portlab looks for the engine's.
+# The docker-proxy of `make tools`, for tests too: bin/portlab finds it beside itself.
 export PORTLAB_DOCKER_PROXY ?= $(wildcard $(BIN)/docker-proxy)
 
 .DEFAULT_GOAL := help
