@@ -1,0 +1,90 @@
+package load
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// Simple is a driver that works as curl(1) does: a closed loop of workers, and
+// a new connection for each request, closed by the server (Connection: close,
+// RFC 9112, 9.6). It implements lab.Driver; its zero value is ready, and may
+// carry out several plans at once.
+//
+// A request is due when its worker is free. Connections are numbered as
+// requests are. After a fault of the client's own (lab.ClientLimit), a worker
+// rests before its next request, from 10 ms to 1 s.
+type Simple struct{}
+
+// Drive carries out the plan. It returns a lab.UsageError for a plan or targets
+// that make no sense, the error of entering the place, and ctx's error. When ctx
+// ends, the requests under way are cut off and give no sample: their fault would
+// be the client's, not the server's.
+func (Simple) Drive(ctx context.Context, at lab.Place, p lab.Plan, to []netip.AddrPort, emit func(lab.Sample)) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	targets, err := newTargets(to, p.Path)
+	if err != nil {
+		return err
+	}
+	s, err := openSockets(ctx, at, domain(targets), min(socketsAhead, p.Requests))
+	if err != nil {
+		return err
+	}
+	defer s.close()
+
+	l := &loop{plan: p, targets: targets, sockets: s, begun: time.Now(), emit: emit}
+	var workers sync.WaitGroup
+	for range min(p.Concurrency, p.Requests) {
+		workers.Go(func() { newWorker(l).work(ctx) })
+	}
+	workers.Wait()
+	if l.emitted < p.Requests {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// loop is what the workers of one load share.
+type loop struct {
+	plan    lab.Plan
+	targets []target
+	sockets *sockets
+	begun   time.Time
+
+	// A request gets its number and its due time under one lock, so that both
+	// have the same order.
+	mu   sync.Mutex
+	next int
+
+	emitting sync.Mutex
+	emit     func(lab.Sample)
+	emitted  int
+}
+
+// now is the time since the start of the load, by the monotonic clock.
+func (l *loop) now() time.Duration { return time.Since(l.begun) }
+
+// due gives the next request, as far as it is known when it is due; false if
+// there is none left.
+func (l *loop) due() (lab.Sample, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.next == l.plan.Requests {
+		return lab.Sample{}, false
+	}
+	n := l.next
+	l.next++
+	return lab.Sample{Request: n, Connection: n, Due: l.now()}, true
+}
+
+func (l *loop) report(s lab.Sample) {
+	l.emitting.Lock()
+	defer l.emitting.Unlock()
+	l.emitted++
+	l.emit(s)
+}
