@@ -151,9 +151,13 @@ func TestStatusThatIsNot200KeepsWhoGaveIt(t *testing.T) {
 
 func TestReadTimeout(t *testing.T) {
 	tests := map[string]func(*net.TCPConn){
-		"no answer":         saysAndHolds(""),
-		"half an answer":    saysAndHolds("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfoo"),
-		"a byte at a time":  drips("HTTP/1.1 200 OK\r\nX: "),
+		"no answer":        saysAndHolds(""),
+		"half an answer":   saysAndHolds("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfoo"),
+		"a byte at a time": drips("HTTP/1.1 200 OK\r\nX: "),
+		"an answer too late": func(c *net.TCPConn) {
+			time.Sleep(75 * time.Millisecond)
+			says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")(c)
+		},
 		"a body that drips": drips("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"),
 	}
 	for name, handle := range tests {
