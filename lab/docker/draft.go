@@ -1,0 +1,108 @@
+package docker
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/kernel"
+)
+
+// replicaPort is where the instrumented server listens in a namespace of its own.
+const replicaPort = 80
+
+// draft describes a fleet on a layout.
+func draft(spec lab.FleetSpec, l layout, port uint16) lab.Blueprint {
+	front := lab.Front{Loopback: loopback, Port: port}
+	if kernel.HasNetAdmin() {
+		front.Address = l.host
+	}
+	b := lab.Blueprint{
+		Front: front,
+		Facts: lab.Facts{
+			Run: spec.Run, Family: lab.IPv4, Bridge: spec.Run.Link("b"),
+			Subnet: l.subnet, Gateway: l.gateway, ForwardChain: "DOCKER-USER",
+			SidecarListen: front.Endpoints(), Client: l.client,
+		},
+	}
+	for i := range spec.Replicas {
+		b.Replicas = append(b.Replicas, replicaAt(spec, l, front, i))
+	}
+	b.Shell, b.Undo = byHand(spec, l, b)
+	return b
+}
+
+func replicaAt(spec lab.FleetSpec, l layout, front lab.Front, i int) lab.Replica {
+	r := lab.Replica{Instance: lab.InstanceName(i), Weight: 1}
+	if i < len(spec.Weights) {
+		r.Weight = spec.Weights[i]
+	}
+	port := listenPort(spec, front)
+	switch spec.Placement {
+	case lab.SharedNetns:
+		r.Address = netip.AddrPortFrom(l.replica(0), port)
+	case lab.HostNetns:
+		r.Address = front.At(lab.OnHost)
+		if !front.Address.IsValid() {
+			r.Address = front.At(lab.Localhost)
+		}
+	default:
+		r.Address = netip.AddrPortFrom(l.replica(i), port)
+	}
+	return r
+}
+
+// listenPort is where a replica listens.
+func listenPort(spec lab.FleetSpec, front lab.Front) uint16 {
+	switch {
+	case spec.Placement == lab.HostNetns:
+		return front.Port
+	case spec.Image != "" && spec.ImagePort != 0:
+		return spec.ImagePort
+	default:
+		return replicaPort
+	}
+}
+
+// byHand is how to make the same fleet with docker and ip, and how to take it
+// away again.
+func byHand(spec lab.FleetSpec, l layout, b lab.Blueprint) (shell, undo []string) {
+	net := spec.Run.Object("net")
+	client := spec.Run.Object("client")
+	image := spec.Image
+	if image == "" {
+		image = imageName(spec.Run)
+		shell = append(shell,
+			"tar -C bin -c portlab | docker import -c 'ENTRYPOINT [\"/portlab\"]' - "+image)
+		undo = append(undo, "docker rmi "+image)
+	}
+	shell = append(shell,
+		fmt.Sprintf("docker network create --subnet %s --gateway %s -o com.docker.network.bridge.name=%s %s",
+			l.subnet, l.gateway, b.Facts.Bridge, net))
+	undo = append([]string{"docker network rm " + net}, undo...)
+	if b.Front.Address.IsValid() {
+		shell = append(shell, clientByHand(client, spec.Run, l)...)
+		undo = append([]string{"ip netns del " + client}, undo...)
+	}
+	var names []string
+	for _, c := range containersOf(spec, l, b) {
+		shell = append(shell, c.shell(net, image))
+		names = append(names, c.name)
+	}
+	return shell, append([]string{"docker rm -f " + strings.Join(names, " ")}, undo...)
+}
+
+func clientByHand(ns string, run lab.RunID, l layout) []string {
+	host, peer := run.Link("h"), run.Link("c")
+	return []string{
+		"ip netns add " + ns,
+		fmt.Sprintf("ip link add %s type veth peer name %s netns %s", host, peer, ns),
+		fmt.Sprintf("ip addr add %s/%d dev %s", l.host, l.lan.Bits(), host),
+		fmt.Sprintf("ip link set %s up", host),
+		fmt.Sprintf("ip -n %s addr add %s/%d dev %s", ns, l.client, l.lan.Bits(), peer),
+		fmt.Sprintf("ip -n %s link set lo up", ns),
+		fmt.Sprintf("ip -n %s link set %s up", ns, peer),
+		fmt.Sprintf("ip -n %s route add default via %s", ns, l.host),
+	}
+}

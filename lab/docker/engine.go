@@ -1,0 +1,102 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/log"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// engine is a connection to a Docker engine on this machine.
+type engine struct {
+	provider *testcontainers.DockerProvider
+	api      client.APIClient
+	version  string // of the engine
+	address  string // of its socket
+	home     string // of the runs that this process makes on it
+}
+
+// connect finds the engine as testcontainers-go does: DOCKER_HOST, the current
+// context, then the default socket. It returns an [lab.UnsupportedError] that
+// says what to do if there is none, if it may not be used, or if it is on
+// another machine.
+func connect(ctx context.Context, network string) (*engine, error) {
+	// The run's guard sweeps; the reaper's image may not be to be had. It is read
+	// from the environment, once, when the first provider is made.
+	if err := os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true"); err != nil {
+		return nil, err
+	}
+	log.SetDefault(log.NewNoopLogger())
+	// With the run's own network as the default one, testcontainers-go attaches
+	// containers to nothing else and makes no network of its own.
+	p, err := testcontainers.NewDockerProvider(
+		testcontainers.Generic2DockerOptions(testcontainers.WithLogger(log.NewNoopLogger()))[0],
+		testcontainers.WithDefaultBridgeNetwork(network),
+	)
+	if err != nil {
+		return nil, noEngine("", err)
+	}
+	home, err := lab.Home()
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{provider: p, api: p.Client(), address: p.Client().DaemonHost(), home: home}
+	if !strings.HasPrefix(e.address, "unix://") {
+		return nil, &lab.UnsupportedError{
+			What: "the docker runtime", Reason: "the engine at " + e.address + " is not on this machine, where the rules would be made",
+			Remedy: "run portlab on the engine's machine, or unset DOCKER_HOST",
+		}
+	}
+	v, err := e.api.ServerVersion(ctx, client.ServerVersionOptions{})
+	if err != nil {
+		return nil, noEngine(e.address, err)
+	}
+	e.version = v.Version
+	return e, e.sameMachine(ctx)
+}
+
+// sameMachine makes sure that the engine's network is this machine's.
+func (e *engine) sameMachine(ctx context.Context) error {
+	info, err := e.provider.Client().Info(ctx, client.InfoOptions{})
+	if err != nil {
+		return fmt.Errorf("ask the engine at %s about itself: %w", e.address, err)
+	}
+	if strings.Contains(info.Info.OperatingSystem, "Docker Desktop") {
+		return &lab.UnsupportedError{
+			What: "the docker runtime", Reason: "Docker Desktop runs its engine in a machine of its own, whose network is out of reach from here",
+			Remedy: "run portlab inside a Linux VM, such as the one that `vagrant up` makes",
+		}
+	}
+	return nil
+}
+
+// noEngine says why no engine can be used and what to do.
+func noEngine(address string, err error) error {
+	at := address
+	if at == "" {
+		at = "any of the usual places"
+	}
+	e := &lab.UnsupportedError{What: "the docker runtime"}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EACCES) || strings.Contains(err.Error(), "permission denied") {
+		e.Reason = "this user may not use the engine at " + at
+		e.Remedy = "run with sudo, or join the group docker: sudo usermod -aG docker $USER, then log in again"
+		return e
+	}
+	e.Reason = "no Docker engine answers at " + at + ": " + oneLine(err)
+	e.Remedy = "`make engine` installs and starts one on Debian and Ubuntu; elsewhere see https://docs.docker.com/engine/install/"
+	return e
+}
+
+func oneLine(err error) string {
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	return text
+}

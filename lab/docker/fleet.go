@@ -1,0 +1,247 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/wait"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/kernel"
+)
+
+// parallel is how many containers are started or ended at a time: the engine
+// gains nothing from more.
+const parallel = 16
+
+// fleet is containers on a network of their own. It implements [lab.Fleet],
+// [lab.Scaler], [lab.Counter] and [lab.Logger].
+type fleet struct {
+	engine *engine
+	spec   lab.FleetSpec
+	binary string
+	layout layout
+	image  string // of the replicas, when it is ours
+	host   *kernel.Host
+	own    *kernel.Namespace // the machine's
+	client *kernel.Namespace // the external client's; nil without CAP_NET_ADMIN
+	claims closers
+
+	mu         sync.Mutex
+	blueprint  lab.Blueprint
+	sandbox    testcontainers.Container
+	containers map[string]testcontainers.Container // by instance
+	started    int                                 // replicas so far, those gone included
+	sidecars   *sidecars
+	networked  bool
+	linked     bool
+	complete   bool
+	closed     bool
+}
+
+func (f *fleet) open(ctx context.Context) error {
+	if err := f.claim(ctx); err != nil {
+		return err
+	}
+	own, err := kernel.Own()
+	if err != nil {
+		return err
+	}
+	f.own, f.containers = own, map[string]testcontainers.Container{}
+	f.sidecars = newSidecars(f)
+	f.host = kernel.NewHost(own, f.sidecars)
+	if err := together(ctx, f.makeImage, f.makeNetwork, f.makeClient); err != nil {
+		return err
+	}
+	if err := f.startAll(ctx, containersOf(f.spec, f.layout, f.blueprint)); err != nil {
+		return err
+	}
+	f.complete = true
+	return nil
+}
+
+func (f *fleet) notice(text string) {
+	if f.spec.Notice != nil {
+		f.spec.Notice(text)
+	}
+}
+
+// claim takes the addresses and the port that the fleet will use.
+func (f *fleet) claim(ctx context.Context) error {
+	port, claim, err := takePort(ctx, f.spec.Port, loopback)
+	if err != nil {
+		return err
+	}
+	f.claims.add(claim)
+	l, slot, err := takeSlot(ctx, f.engine)
+	if err != nil {
+		return err
+	}
+	f.claims.add(slot)
+	f.layout = l
+	f.blueprint = draft(f.spec, l, port)
+	f.started = f.spec.Replicas
+	return nil
+}
+
+func (f *fleet) makeImage(ctx context.Context) error {
+	if f.spec.Image != "" && f.spec.Placement != lab.SharedNetns {
+		return nil // the sandbox is the only container of ours beside the user's
+	}
+	binary, err := ownBinary(f.binary)
+	if err != nil {
+		return err
+	}
+	f.image, err = f.engine.makeImage(ctx, f.spec.Run, binary)
+	return err
+}
+
+func (f *fleet) makeNetwork(ctx context.Context) error {
+	if err := f.engine.makeNetwork(ctx, f.spec.Run, f.layout, f.blueprint.Facts.Bridge); err != nil {
+		return err
+	}
+	f.networked = true
+	return nil
+}
+
+// startAll starts containers; those that join another's namespace after it.
+func (f *fleet) startAll(ctx context.Context, plans []plan) error {
+	if len(plans) > 0 && plans[0].instance == "" {
+		c, err := f.start(ctx, plans[0], nil)
+		if err != nil {
+			return err
+		}
+		f.sandbox, plans = c, plans[1:]
+	}
+	var tasks []func(context.Context) error
+	for _, p := range plans {
+		tasks = append(tasks, func(ctx context.Context) error {
+			c, err := f.start(ctx, p, f.readiness(p))
+			if err != nil {
+				return err
+			}
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.containers[p.instance] = c
+			return nil
+		})
+	}
+	return together(ctx, tasks...)
+}
+
+// readiness is how to find out that a replica serves. Those in one namespace
+// share an address, so each is asked by its log.
+func (f *fleet) readiness(p plan) wait.Strategy {
+	timeout := f.spec.ReadyTimeout
+	if timeout == 0 {
+		timeout = 30 * time.Second
+	}
+	switch {
+	case p.image != "" && p.join != "":
+		return nil // nothing is known of it; the front is probed before anything is counted
+	case p.join != "":
+		return wait.ForLog("listening").WithPollInterval(pollInterval).WithStartupTimeout(timeout)
+	case p.image != "":
+		return ready{timeout: timeout, ask: accepting(p.at())}
+	default:
+		return ready{timeout: timeout, ask: healthy(p.at())}
+	}
+}
+
+// Host is the machine itself; sidecars are containers in its network.
+func (f *fleet) Host() lab.Host { return f.host }
+
+// Blueprint describes the fleet as it is now.
+func (f *fleet) Blueprint() lab.Blueprint {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	b := f.blueprint
+	b.Replicas = slices.Clone(b.Replicas)
+	return b
+}
+
+// Close takes away the containers, the network, the client and the image.
+func (f *fleet) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lab.RevertTimeout)
+	defer cancel()
+	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return nil
+	}
+	f.closed = true
+	f.mu.Unlock()
+	errs := []error{f.removeAll(ctx)}
+	if !f.complete {
+		// A request that was cut off may have been carried out all the same.
+		errs = append(errs, f.engine.removeContainers(ctx, f.spec.Run))
+	}
+	errs = append(errs, f.closeClient(ctx))
+	if f.networked {
+		errs = append(errs, f.engine.removeNetwork(ctx, f.spec.Run.Object("net")))
+	}
+	errs = append(errs, f.removeImages(ctx))
+	if f.own != nil {
+		errs = append(errs, f.own.Close())
+	}
+	return errors.Join(append(errs, f.claims.close())...)
+}
+
+func (f *fleet) removeAll(ctx context.Context) error {
+	var tasks []func(context.Context) error
+	if f.sidecars != nil {
+		tasks = append(tasks, f.sidecars.stopAll)
+	}
+	for _, c := range f.containers {
+		tasks = append(tasks, func(ctx context.Context) error { return f.remove(ctx, c, 0) })
+	}
+	if f.sandbox != nil {
+		tasks = append(tasks, func(ctx context.Context) error { return f.remove(ctx, f.sandbox, 0) })
+	}
+	return together(ctx, tasks...)
+}
+
+func (f *fleet) removeImages(ctx context.Context) error {
+	var errs []error
+	if f.image != "" {
+		errs = append(errs, f.engine.removeImage(ctx, f.image))
+	}
+	if f.sidecars != nil {
+		errs = append(errs, f.sidecars.removeImages(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// together does tasks in parallel, all of them, and joins their errors.
+func together(ctx context.Context, tasks ...func(context.Context) error) error {
+	errs := make([]error, len(tasks))
+	free := make(chan struct{}, parallel)
+	var wg sync.WaitGroup
+	for i, task := range tasks {
+		free <- struct{}{}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			errs[i] = task(ctx)
+			<-free
+		}()
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// find gives a replica's container.
+func (f *fleet) find(instance string) (testcontainers.Container, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, ok := f.containers[instance]
+	if !ok {
+		return nil, fmt.Errorf("there is no replica %q", instance)
+	}
+	return c, nil
+}

@@ -1,0 +1,214 @@
+package docker_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/docker"
+	"github.com/portlab/portlab/lab/kernel"
+	"github.com/portlab/portlab/lab/labtest"
+)
+
+func TestMain(m *testing.M) { labtest.Main(m) }
+
+// runtime is the one under test, or the test is skipped.
+func runtime(t *testing.T) *docker.Runtime {
+	t.Helper()
+	_, err := docker.New(docker.Options{}).Host(t.Context())
+	labtest.Require(t, "docker", err == nil, errText(err))
+	labtest.Require(t, "root", kernel.HasNetAdmin(), "no CAP_NET_ADMIN")
+	return docker.New(docker.Options{Binary: labtest.Binary(t)})
+}
+
+// open opens a fleet on the engine of this machine, or skips the test.
+func open(t *testing.T, spec lab.FleetSpec) (lab.Fleet, error) {
+	t.Helper()
+	rt := runtime(t)
+	spec.Run = lab.NewRunID()
+	t.Cleanup(func() { nothingLeft(t, spec.Run) })
+	return rt.Open(t.Context(), spec)
+}
+
+func mustOpen(t *testing.T, spec lab.FleetSpec) lab.Fleet {
+	t.Helper()
+	f, err := open(t, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+// nothingLeft finds what a run has left on the engine.
+func nothingLeft(t *testing.T, run lab.RunID) {
+	t.Helper()
+	traces, err := docker.Traces(context.Background())
+	if err != nil {
+		t.Error(err)
+	}
+	for _, x := range traces {
+		if x.Run == run {
+			t.Errorf("left behind: %s %s", x.Kind, x.Name)
+		}
+	}
+}
+
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func TestReplicasAnswerAtTheirAddresses(t *testing.T) {
+	f := mustOpen(t, lab.FleetSpec{Replicas: 2, Placement: lab.OwnNetns})
+	for _, r := range f.Blueprint().Replicas {
+		if got := get(t, "http://"+r.Address.String()); got != "Hello from "+r.Instance+"\n" {
+			t.Errorf("%s answers %q", r.Instance, got)
+		}
+	}
+}
+
+func TestReplicasComeAndGo(t *testing.T) {
+	f := mustOpen(t, lab.FleetSpec{Replicas: 1, Placement: lab.OwnNetns})
+	added, err := f.(lab.Scaler).Add(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range added {
+		get(t, "http://"+r.Address.String())
+	}
+	if err := f.(lab.Scaler).Remove(t.Context(), added[0].Instance); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, r := range f.Blueprint().Replicas {
+		names = append(names, r.Instance)
+	}
+	if got := strings.Join(names, " "); got != "foo baz" {
+		t.Errorf("after one was added twice and the first of them removed: %s, want foo baz", got)
+	}
+}
+
+func TestConnectionsAreCountedFromOutside(t *testing.T) {
+	f := mustOpen(t, lab.FleetSpec{Replicas: 2, Placement: lab.OwnNetns})
+	before, err := f.(lab.Counter).Accepted(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := f.Blueprint().Replicas[1]
+	for range 7 {
+		get(t, "http://"+second.Address.String())
+	}
+	after, err := f.(lab.Counter).Accepted(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if foo, bar := after["foo"]-before["foo"], after["bar"]-before["bar"]; foo != 0 || bar != 7 {
+		t.Errorf("counted foo %d and bar %d; want 0 and 7", foo, bar)
+	}
+}
+
+// A server that never listens is shown by the end of its log, and goes.
+func TestReplicaThatNeverGetsReady(t *testing.T) {
+	image := importImage(t, "never")
+	_, err := open(t, lab.FleetSpec{
+		Replicas: 1, Placement: lab.OwnNetns, Image: image, ImagePort: 3000, ReadyTimeout: 300 * time.Millisecond,
+	})
+	if err == nil {
+		t.Fatal("a fleet of servers that do not listen was opened")
+	}
+	if !strings.Contains(err.Error(), "not ready within 300ms") {
+		t.Errorf("the error does not say what was waited for: %v", err)
+	}
+}
+
+func TestSecondPublishIsRefused(t *testing.T) {
+	_, err := open(t, lab.FleetSpec{Replicas: 2, Placement: lab.OwnNetns, Publish: lab.PublishEach})
+	var refused *lab.RefusedError
+	if !errors.As(err, &refused) {
+		t.Fatalf("got %v, want a RefusedError", err)
+	}
+}
+
+func TestCloseTwice(t *testing.T) {
+	f := mustOpen(t, lab.FleetSpec{Replicas: 1, Placement: lab.OwnNetns})
+	for range 2 {
+		if err := f.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestOpenThatIsCutOffLeavesNothing(t *testing.T) {
+	rt := runtime(t)
+	for _, after := range []time.Duration{50, 200, 400, 600} {
+		ctx, cancel := context.WithTimeout(t.Context(), after*time.Millisecond)
+		run := lab.NewRunID()
+		f, err := rt.Open(ctx, lab.FleetSpec{Run: run, Replicas: 3, Placement: lab.OwnNetns})
+		cancel()
+		if err == nil {
+			if err := f.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		nothingLeft(t, run)
+	}
+}
+
+// importImage makes an image of the project's own binary, under which command
+// it is started by what the runtime gives it: nothing, so it prints its help
+// and ends, or stays as told here.
+func importImage(t *testing.T, name string) string {
+	t.Helper()
+	tag := "portlab-test-" + name + ":latest"
+	tar := exec.Command("tar", "-C", filepath.Dir(labtest.Binary(t)), "-c", "portlab")
+	imported := exec.Command("docker", "import", "-c", `CMD ["/portlab", "pause"]`, "-", tag)
+	pipe, err := tar.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	imported.Stdin = pipe
+	if err := tar.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := imported.CombinedOutput(); err != nil {
+		labtest.Require(t, "docker", false, string(out))
+	}
+	if err := tar.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("docker", "rmi", tag).CombinedOutput(); err != nil {
+			t.Errorf("docker rmi: %s", out)
+		}
+	})
+	return tag
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var b strings.Builder
+	if _, err := io.Copy(&b, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}

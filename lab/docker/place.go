@@ -1,0 +1,81 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/kernel"
+)
+
+// makeClient makes the external client: a namespace of its own, linked to the
+// host by a veth pair. Without CAP_NET_ADMIN there is none.
+func (f *fleet) makeClient(ctx context.Context) error {
+	if !kernel.HasNetAdmin() {
+		return nil
+	}
+	ns, err := kernel.New()
+	if err != nil {
+		return err
+	}
+	f.client = ns
+	l := f.layout
+	host := kernel.End{In: f.own, Name: f.spec.Run.Link("h"), Address: prefix(l.host, l.lan)}
+	peer := kernel.End{In: ns, Name: f.spec.Run.Link("c"), Address: prefix(l.client, l.lan)}
+	if err := kernel.CreateVeth(ctx, f.spec.Run, host, peer); err != nil {
+		return fmt.Errorf("link the external client to the host: %w", err)
+	}
+	f.linked = true
+	return kernel.AddDefaultRoute(ctx, ns, l.host)
+}
+
+// closeClient takes the client away. Its link goes at once, so that nothing is
+// seen of it when the run has ended; the kernel would take a while.
+func (f *fleet) closeClient(ctx context.Context) error {
+	if f.client == nil {
+		return nil
+	}
+	defer f.client.Close()
+	if !f.linked {
+		return nil
+	}
+	return kernel.DeleteLink(ctx, f.own, f.spec.Run.Link("h"))
+}
+
+// Place gives a place for a client.
+func (f *fleet) Place(ctx context.Context, v lab.Vantage) (lab.Place, error) {
+	switch v {
+	case lab.External:
+		if f.client == nil {
+			return nil, possible(lab.FleetSpec{Vantage: v})
+		}
+		return f.client, nil
+	case lab.Peer:
+		return f.peer(ctx)
+	default:
+		return f.own, nil
+	}
+}
+
+// peer is the namespace of the first replica.
+func (f *fleet) peer(ctx context.Context) (lab.Place, error) {
+	if f.spec.Placement == lab.HostNetns {
+		return f.own, nil
+	}
+	c, err := f.find(f.Blueprint().Replicas[0].Instance)
+	if err != nil {
+		return nil, err
+	}
+	id, err := pid(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	ns, err := kernel.OfProcess(id)
+	if err != nil {
+		return nil, fmt.Errorf("enter a replica's network namespace: %w", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.claims.add(ns)
+	return ns, nil
+}

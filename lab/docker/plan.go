@@ -1,0 +1,105 @@
+package docker
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// plan is a container as it is to be: the one description from which both the
+// engine's request and the command by hand are made.
+type plan struct {
+	name     string // of the container
+	instance string // of the replica; empty for the sandbox
+	image    string // empty: the replicas' image
+	command  []string
+	env      [][2]string
+	address  netip.Addr // in the run's network; invalid if it joins another namespace
+	join     string     // the container whose network namespace it joins, or "host"
+	publish  []netip.AddrPort
+	port     uint16 // where it listens inside
+}
+
+// sandboxName is the container that owns a shared namespace.
+func sandboxName(run lab.RunID) string { return run.Object("sandbox") }
+
+// containersOf lists the fleet's containers, in the order in which they must
+// be started.
+func containersOf(spec lab.FleetSpec, l layout, b lab.Blueprint) []plan {
+	var all []plan
+	if spec.Placement == lab.SharedNetns {
+		sandbox := plan{
+			name: sandboxName(spec.Run), command: []string{"pause"},
+			address: l.replica(0), port: listenPort(spec, b.Front),
+		}
+		if spec.Publish == lab.PublishFirst {
+			sandbox.publish = b.Front.Endpoints()
+		}
+		all = append(all, sandbox)
+	}
+	for i := range b.Replicas {
+		all = append(all, replicaPlan(spec, l, b, i))
+	}
+	return all
+}
+
+func replicaPlan(spec lab.FleetSpec, l layout, b lab.Blueprint, i int) plan {
+	r := b.Replicas[i]
+	p := plan{
+		name: spec.Run.Object(r.Instance), instance: r.Instance,
+		image: spec.Image, port: listenPort(spec, b.Front),
+	}
+	host := "0.0.0.0"
+	switch spec.Placement {
+	case lab.SharedNetns:
+		p.join = "container:" + sandboxName(spec.Run)
+	case lab.HostNetns:
+		p.join, host = "host", addresses(b.Front)
+	default:
+		p.address = l.replica(i)
+		if spec.Publish == lab.PublishEach || spec.Publish == lab.PublishFirst && i == 0 {
+			p.publish = b.Front.Endpoints()
+		}
+	}
+	p.env = [][2]string{{"INSTANCE", r.Instance}, {"HOST", host}, {"PORT", strconv.Itoa(int(p.port))}}
+	if spec.ReusePort {
+		p.env = append(p.env, [2]string{"REUSEPORT", "1"})
+	}
+	if spec.Image == "" {
+		p.command = []string{"serve"}
+	}
+	return p
+}
+
+// addresses are those of the front, as HOST wants them.
+func addresses(f lab.Front) string {
+	var all []string
+	for _, e := range f.Endpoints() {
+		all = append(all, e.Addr().String())
+	}
+	return strings.Join(all, ",")
+}
+
+// shell is the container by hand.
+func (p plan) shell(network, image string) string {
+	words := []string{"docker run -d --name", p.name}
+	switch {
+	case p.join != "":
+		words = append(words, "--network", p.join)
+	default:
+		words = append(words, "--network", network, "--ip", p.address.String())
+	}
+	for _, a := range p.publish {
+		words = append(words, "-p", fmt.Sprintf("%s:%d", a, p.port))
+	}
+	for _, e := range p.env {
+		words = append(words, "-e", e[0]+"="+e[1])
+	}
+	if p.image != "" {
+		image = p.image
+	}
+	return strings.Join(append(append(words, image), p.command...), " ")
+}

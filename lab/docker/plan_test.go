@@ -1,0 +1,65 @@
+package docker
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/portlab/portlab/lab"
+)
+
+func TestParseLdd(t *testing.T) {
+	got, err := parseLdd(`	linux-vdso.so.1 (0x00007ffd8)
+	libpcre2-8.so.0 => /lib/x86_64-linux-gnu/libpcre2-8.so.0 (0x00007f)
+	/lib64/ld-linux-x86-64.so.2 (0x00007f)
+`)
+	want := []string{"/lib/x86_64-linux-gnu/libpcre2-8.so.0", "/lib64/ld-linux-x86-64.so.2"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v; want %q", got, err, want)
+	}
+	if _, err := parseLdd("\tlibgone.so => not found\n"); err == nil {
+		t.Error("a missing library must be an error")
+	}
+}
+
+func FuzzParseLdd(f *testing.F) {
+	f.Add("\tlibc.so.6 => /lib/libc.so.6 (0x7f)\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		paths, err := parseLdd(text)
+		if err != nil && paths != nil {
+			t.Errorf("both paths %q and an error %v", paths, err)
+		}
+	})
+}
+
+// What is shown and what is asked of the engine come from one plan; this holds
+// the part that decides what a stranger can reach.
+func TestNothingIsPublishedBeyondTheFront(t *testing.T) {
+	for _, publish := range []lab.Publish{lab.PublishNone, lab.PublishFirst, lab.PublishEach} {
+		for _, placement := range []lab.Placement{lab.OwnNetns, lab.SharedNetns, lab.HostNetns} {
+			spec := lab.FleetSpec{Run: "aaaaaa", Replicas: 3, Placement: placement, Publish: publish, Image: "user/image", ImagePort: 3000}
+			b := draft(spec, layoutOf(0), 8080)
+			for _, p := range containersOf(spec, layoutOf(0), b) {
+				for port, at := range bindings(p) {
+					for _, x := range at {
+						front := slices.ContainsFunc(p.publish, func(a netip.AddrPort) bool { return a.Addr() == x.HostIP })
+						if !front && x.HostIP != loopback {
+							t.Errorf("%s/%s: %s publishes %s at %q", placement, publish, p.name, port, x.HostIP)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestDraftNamesTheRunEverywhere(t *testing.T) {
+	spec := lab.FleetSpec{Run: "aaaaaa", Replicas: 2, Placement: lab.SharedNetns, Publish: lab.PublishFirst}
+	b := draft(spec, layoutOf(3), 8080)
+	for _, line := range slices.Concat(b.Shell, b.Undo) {
+		if !strings.Contains(line, "aaaaaa") {
+			t.Errorf("nothing in this line can be found again by the run's id: %s", line)
+		}
+	}
+}

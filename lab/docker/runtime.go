@@ -1,0 +1,163 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/kernel"
+)
+
+// Options are what a [Runtime] must be told.
+type Options struct {
+	// Binary is the path of the project's own static binary, from which the
+	// replicas' image is made; empty: the program that runs now.
+	Binary string
+}
+
+// Runtime makes fleets of containers. It is a [lab.Runtime].
+type Runtime struct{ binary string }
+
+// New makes a runtime. It connects to no engine yet.
+func New(o Options) *Runtime { return &Runtime{binary: o.Binary} }
+
+// Name is "docker".
+func (*Runtime) Name() string { return "docker" }
+
+// Host is the machine itself. It returns an [lab.UnsupportedError] if no
+// engine answers or it may not be used.
+func (r *Runtime) Host(ctx context.Context) (lab.Host, error) {
+	if _, err := connect(ctx, defaultBridge); err != nil {
+		return nil, err
+	}
+	own, err := kernel.Own()
+	if err != nil {
+		return nil, err
+	}
+	return kernel.NewHost(own, kernel.NewSidecars(own, "", r.binary)), nil
+}
+
+// Version is the engine's, such as "20.10.24". It returns an
+// [lab.UnsupportedError] if no engine answers or it may not be used.
+func (r *Runtime) Version(ctx context.Context) (string, error) {
+	e, err := connect(ctx, defaultBridge)
+	if err != nil {
+		return "", err
+	}
+	return e.version, nil
+}
+
+// defaultBridge is the engine's own network: it is always there, so a
+// connection that makes no container needs no other.
+const defaultBridge = "bridge"
+
+// Draft says what Open would make. Without an engine it fills in the addresses
+// of a machine on which nothing else runs.
+func (r *Runtime) Draft(ctx context.Context, spec lab.FleetSpec) (lab.Blueprint, error) {
+	if err := validate(spec); err != nil {
+		return lab.Blueprint{}, err
+	}
+	e, err := connect(ctx, defaultBridge)
+	if errors.Is(err, lab.ErrUnsupported) {
+		return draft(spec, layoutOf(0), cmpPort(spec.Port)), nil
+	}
+	if err != nil {
+		return lab.Blueprint{}, err
+	}
+	l, slot, err := takeSlot(ctx, e)
+	if err != nil {
+		return lab.Blueprint{}, err
+	}
+	defer slot.Close()
+	port, claim, err := takePort(ctx, spec.Port, loopback)
+	if err != nil {
+		return lab.Blueprint{}, err
+	}
+	defer claim.Close()
+	return draft(spec, l, port), nil
+}
+
+func cmpPort(asked uint16) uint16 {
+	if asked != 0 {
+		return asked
+	}
+	return firstPort
+}
+
+// Open makes the network, the external client and the replicas.
+func (r *Runtime) Open(ctx context.Context, spec lab.FleetSpec) (lab.Fleet, error) {
+	if err := validate(spec); err != nil {
+		return nil, err
+	}
+	if err := possible(spec); err != nil {
+		return nil, err
+	}
+	e, err := connect(ctx, spec.Run.Object("net"))
+	if err != nil {
+		return nil, err
+	}
+	f := &fleet{engine: e, spec: spec, binary: r.binary}
+	if err := f.open(ctx); err != nil {
+		return nil, errors.Join(err, f.Close(ctx))
+	}
+	return f, nil
+}
+
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+func validate(spec lab.FleetSpec) error {
+	switch {
+	case spec.Family == lab.IPv6:
+		return &lab.UnsupportedError{
+			What: "--ip 6", Reason: "the docker runtime makes IPv4 networks only",
+			Remedy: "leave --ip out",
+		}
+	case spec.Replicas > maxReplicas:
+		return lab.Usagef("the docker runtime starts at most %d replicas, not %d", maxReplicas, spec.Replicas)
+	case spec.Image == "" && spec.ImagePort != 0:
+		return lab.Usagef("a port of an image was given, but no image: add --image")
+	}
+	return nil
+}
+
+// possible says at once what would fail only after containers were started.
+func possible(spec lab.FleetSpec) error {
+	if spec.Vantage == lab.Localhost || kernel.HasNetAdmin() {
+		return nil
+	}
+	return &lab.UnsupportedError{
+		What:   "vantage " + string(spec.Vantage),
+		Reason: "a client there needs CAP_NET_ADMIN, which this user does not have",
+		Remedy: "run with sudo, or choose --vantage localhost",
+	}
+}
+
+// closers are released in reverse order, all of them whatever fails.
+type closers []io.Closer
+
+func (c *closers) add(x io.Closer) { *c = append(*c, x) }
+
+func (c *closers) close() error {
+	var errs []error
+	for i := len(*c) - 1; i >= 0; i-- {
+		errs = append(errs, (*c)[i].Close())
+	}
+	*c = nil
+	return errors.Join(errs...)
+}
+
+// ownBinary is the path of the project's static binary.
+func ownBinary(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find this program's own file: %w", err)
+	}
+	return path, nil
+}

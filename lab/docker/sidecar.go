@@ -1,0 +1,151 @@
+package docker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/kernel"
+)
+
+// sidecarDir is where a sidecar's files are inside its container.
+const sidecarDir = "/etc/portlab"
+
+// sidecarTimeout is how long a sidecar may take to listen.
+const sidecarTimeout = 30 * time.Second
+
+// sidecars are containers in the host's network, where they listen at the
+// front and nowhere else; those that need more of the host are processes. It
+// implements [lab.Sidecars].
+type sidecars struct {
+	fleet  *fleet
+	onHost *kernel.Sidecars
+
+	mu      sync.Mutex
+	running map[string]testcontainers.Container // by the sidecar's name
+	images  map[string]string                   // that were packed, by program
+}
+
+func newSidecars(f *fleet) *sidecars {
+	return &sidecars{
+		fleet: f, running: map[string]testcontainers.Container{}, images: map[string]string{},
+		onHost: kernel.NewSidecars(f.own, f.spec.Run, f.binary),
+	}
+}
+
+// Start starts a sidecar and waits until it listens.
+func (s *sidecars) Start(ctx context.Context, x lab.Sidecar) error {
+	if x.OnHost {
+		return s.onHost.Start(ctx, x)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running[x.Name] != nil {
+		return fmt.Errorf("a sidecar %s is running already", x.Name)
+	}
+	image, entrypoint, err := s.image(ctx, x)
+	if err != nil {
+		return err
+	}
+	p := plan{name: s.fleet.spec.Run.Object(x.Name), image: image, command: arguments(x), join: "host"}
+	front := s.fleet.Blueprint().Front.Endpoints()
+	c, err := s.fleet.startWith(ctx, p, ready{timeout: sidecarTimeout, ask: accepting(front[0])}, func(r *testcontainers.ContainerRequest) {
+		r.Entrypoint, r.Files = entrypoint, files(x)
+	})
+	if err != nil {
+		return err
+	}
+	s.running[x.Name] = c
+	return nil
+}
+
+// Reload gives a sidecar its new files and has it read them.
+func (s *sidecars) Reload(ctx context.Context, x lab.Sidecar) error {
+	if x.OnHost {
+		return s.onHost.Reload(ctx, x)
+	}
+	s.mu.Lock()
+	c := s.running[x.Name]
+	s.mu.Unlock()
+	if c == nil {
+		return fmt.Errorf("there is no sidecar %s to reload", x.Name)
+	}
+	if x.ReloadSignal == 0 {
+		return errors.Join(s.Stop(ctx, x.Name), s.Start(ctx, x))
+	}
+	for _, f := range files(x) {
+		var b bytes.Buffer
+		if _, err := b.ReadFrom(f.Reader); err != nil {
+			return err
+		}
+		if err := c.CopyToContainer(ctx, b.Bytes(), f.ContainerFilePath, f.FileMode); err != nil {
+			return fmt.Errorf("give %s its new %s: %w", x.Name, f.ContainerFilePath, err)
+		}
+	}
+	signal := unix.SignalName(x.ReloadSignal)
+	_, err := s.fleet.engine.api.ContainerKill(ctx, c.GetContainerID(), client.ContainerKillOptions{Signal: signal})
+	if err != nil {
+		return fmt.Errorf("send %s to %s: %w", signal, x.Name, err)
+	}
+	return nil
+}
+
+// Stop ends a sidecar; no error if there is none.
+func (s *sidecars) Stop(ctx context.Context, name string) error {
+	if err := s.onHost.Stop(ctx, name); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.running[name]
+	if c == nil {
+		return nil
+	}
+	if err := s.fleet.remove(ctx, c, 0); err != nil {
+		return err
+	}
+	delete(s.running, name)
+	return nil
+}
+
+func (s *sidecars) stopAll(ctx context.Context) error {
+	s.mu.Lock()
+	names := slices.Sorted(maps.Keys(s.running))
+	s.mu.Unlock()
+	var errs []error
+	for _, name := range names {
+		errs = append(errs, s.Stop(ctx, name))
+	}
+	return errors.Join(errs...)
+}
+
+func arguments(x lab.Sidecar) []string {
+	var args []string
+	for _, a := range x.Args {
+		args = append(args, strings.ReplaceAll(a, lab.SidecarDir, sidecarDir))
+	}
+	return args
+}
+
+func files(x lab.Sidecar) []testcontainers.ContainerFile {
+	var all []testcontainers.ContainerFile
+	for _, name := range slices.Sorted(maps.Keys(x.Files)) {
+		content := strings.ReplaceAll(x.Files[name], lab.SidecarDir, sidecarDir)
+		all = append(all, testcontainers.ContainerFile{
+			Reader: strings.NewReader(content), ContainerFilePath: path.Join(sidecarDir, name), FileMode: 0o644,
+		})
+	}
+	return all
+}

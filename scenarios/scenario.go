@@ -1,0 +1,89 @@
+// Package scenarios holds executable statements about the world: named sets of
+// trials with claims, and what must become of them. `go test ./scenarios/...`
+// runs them on the real kernel and a real Docker engine.
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/claim"
+	"github.com/portlab/portlab/strategies"
+)
+
+// Scenario is a named set of trials and claims.
+type Scenario struct {
+	Name      string // lower case, words joined by hyphens
+	Statement string // what it shows, in one sentence
+	Source    string // where the statement comes from; empty if it is ours
+	Trials    []Trial
+}
+
+// Trial is one trial of a scenario, and what must become of its claims.
+type Trial struct {
+	Strategy string
+	Vantage  lab.Vantage
+	Replicas int
+	Requests int // each on a connection of its own
+	Weights  []float64
+	Expect   []Expectation
+}
+
+// Expectation is a claim, in the words of [claim.Parse], and what must become
+// of it; with no outcome it is judged and shown, and anything will do.
+type Expectation struct {
+	Claim   string
+	Outcome lab.Outcome
+}
+
+// Bench is what scenarios run on.
+type Bench struct {
+	Runtime lab.Runtime
+	Driver  lab.Driver
+	Journal lab.Journal
+}
+
+// Trial makes the lab's trial of a scenario's. It returns a [lab.UsageError]
+// for an unknown strategy or claim.
+func (b Bench) Trial(t Trial) (*lab.Trial, error) {
+	s, err := strategies.Find(t.Strategy)
+	if err != nil {
+		return nil, err
+	}
+	var claims []lab.Claim
+	for _, e := range t.Expect {
+		c, err := claim.Parse(e.Claim)
+		if err != nil {
+			return nil, err
+		}
+		claims = append(claims, c)
+	}
+	return &lab.Trial{
+		Strategy: s, Runtime: b.Runtime, Vantage: t.Vantage, Driver: b.Driver, Journal: b.Journal,
+		Fleet:  lab.FleetSpec{Run: lab.NewRunID(), Replicas: t.Replicas, Weights: t.Weights},
+		Plan:   lab.Plan{Requests: t.Requests, Concurrency: 1, Timeout: 5 * time.Second, Path: "/", Seed: 1},
+		Claims: claims, Asked: len(claims),
+	}, nil
+}
+
+// Run runs one trial of a scenario and returns its result, or an error that
+// says which expectation was not met.
+func (b Bench) Run(ctx context.Context, t Trial) (*lab.Result, error) {
+	trial, err := b.Trial(t)
+	if err != nil {
+		return nil, err
+	}
+	result, _, err := lab.Run(ctx, trial)
+	if err != nil {
+		return result, err
+	}
+	for i, v := range result.Verdicts {
+		if want := t.Expect[i].Outcome; want != "" && v.Outcome != want {
+			return result, fmt.Errorf("%s from %s: the claim %q is %s, not %s: %s",
+				t.Strategy, t.Vantage, v.Claim, v.Outcome, want, v.Sentence)
+		}
+	}
+	return result, nil
+}
