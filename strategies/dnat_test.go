@@ -130,10 +130,24 @@ func TestDNATLeavesOtherTrafficAlone(t *testing.T) {
 	p := onEngine("aaaaaa")
 	before, after := p.host(t), p.exposed(t, dnat{}, p.replicas(0, 3))
 	bridge := p.facts.Bridge
+	// Somebody else's translation of the same port, of an address elsewhere.
+	const others = "iptables -t nat -A PREROUTING -d 203.0.113.9 -p tcp --dport 8080 -j DNAT --to-destination 198.18.0.9:80"
+	for _, h := range []*labtest.Host{before, after} {
+		if err := h.Shell(others); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		if err := after.Shell(strings.Replace(others, "-A", "-D", 1)); err != nil {
+			t.Error(err)
+		}
+	})
 	for name, packet := range map[string]labtest.Packet{
 		"another port of the host":              outside("198.19.0.1:8081"),
 		"udp":                                   {Protocol: "udp", In: "lan", Source: addr("198.19.0.2:1"), Destination: addr("198.19.0.1:8080")},
 		"forwarded to port 8080 elsewhere":      outside("203.0.113.1:8080"),
+		"translated by others, from outside":    outside("203.0.113.9:8080"),
+		"translated by others, from a replica":  {In: bridge, Source: addr("198.18.0.2:1"), Destination: addr("203.0.113.9:8080")},
 		"to a replica's own address":            outside("198.18.0.2:80"),
 		"to another port of a replica":          outside("198.18.0.2:22"),
 		"sent by the host to 8080 elsewhere":    {Source: addr("198.19.0.1:1"), Destination: addr("203.0.113.1:8080")},
