@@ -1,7 +1,9 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,4 +48,23 @@ func runtimeBase() string {
 		return filepath.Join(dir, "portlab")
 	}
 	return filepath.Join(os.TempDir(), fmt.Sprintf("portlab-%d", os.Geteuid()))
+}
+
+// PruneRuntimeDir removes [RuntimeDir], and what portlab made above it, as far
+// as they are empty.
+func PruneRuntimeDir() error {
+	dir, err := RuntimeDir()
+	if err != nil {
+		return err
+	}
+	for _, empty := range []string{dir, filepath.Dir(dir)} {
+		err := os.Remove(empty)
+		if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST) {
+			return nil
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove an empty folder: %w", err)
+		}
+	}
+	return nil
 }

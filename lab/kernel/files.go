@@ -23,7 +23,7 @@ func writeFiles(run lab.RunID, c lab.Sidecar) (dir string, err error) {
 	if dir, err = sidecarDir(run, c.Name); err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := makeDir(dir); err != nil {
 		return "", fmt.Errorf("make the folder of %s: %w", c.Name, err)
 	}
 	for name, content := range c.Files {
@@ -59,22 +59,27 @@ func removeFiles(run lab.RunID, name string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("remove the folder of %s: %w", name, err)
 	}
-	return pruneUp(filepath.Dir(dir), 3) // the run's, the home's and portlab's own
+	if err := os.Remove(filepath.Dir(dir)); err != nil && !isNotEmpty(err) && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the run's folder: %w", err)
+	}
+	return lab.PruneRuntimeDir()
 }
 
-// pruneUp removes a folder and so many in all above it, as long as they are empty.
-func pruneUp(dir string, levels int) error {
-	for range levels {
-		err := os.Remove(dir)
-		switch {
-		case errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST):
-			return nil
-		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			return fmt.Errorf("remove an empty folder: %w", err)
+func isNotEmpty(err error) bool {
+	return errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST)
+}
+
+// makeDir makes a folder and those above it. A run that ends elsewhere may
+// remove them in between, while they are empty; then it starts again.
+func makeDir(dir string) error {
+	const attempts = 100
+	var err error
+	for range attempts {
+		if err = os.MkdirAll(dir, 0o755); !errors.Is(err, fs.ErrNotExist) {
+			break
 		}
-		dir = filepath.Dir(dir)
 	}
-	return nil
+	return err
 }
 
 // inDir puts the folder of a sidecar's files into its arguments.

@@ -124,7 +124,7 @@ func folderTraces(context.Context) ([]lab.Trace, error) {
 		all = append(all, lab.Trace{
 			Run: id, Kind: lab.FileTrace, Name: dir,
 			Remove: func(context.Context) error {
-				return errors.Join(os.RemoveAll(dir), pruneUp(root, 2))
+				return errors.Join(os.RemoveAll(dir), lab.PruneRuntimeDir())
 			},
 		})
 	}
