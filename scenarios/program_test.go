@@ -2,7 +2,6 @@ package scenarios_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -87,7 +86,7 @@ func same(t *testing.T, before labtest.Machine) {
 	t.Helper()
 	var diff string
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		if diff = before.Diff(labtest.Snapshot(context.Background())); diff == "" {
+		if diff = before.Diff(snapshot(t)); diff == "" {
 			return
 		}
 	}
@@ -110,7 +109,7 @@ func TestKilledRunLeavesNothing(t *testing.T) {
 	bench(t)
 	for _, m := range moments {
 		t.Run(m.name, func(t *testing.T) {
-			before := labtest.Snapshot(t.Context())
+			before := snapshot(t)
 			p := start(t, nil, long...)
 			m.wait(t, p)
 			if err := p.Process.Kill(); err != nil {
@@ -128,7 +127,7 @@ func TestInterruptedRunLeavesNothing(t *testing.T) {
 	bench(t)
 	for _, m := range moments[1:] {
 		t.Run(m.name, func(t *testing.T) {
-			before := labtest.Snapshot(t.Context())
+			before := snapshot(t)
 			p := start(t, nil, long...)
 			m.wait(t, p)
 			if err := p.Process.Signal(syscall.SIGINT); err != nil {
@@ -137,7 +136,7 @@ func TestInterruptedRunLeavesNothing(t *testing.T) {
 			if got := p.status(t); got != 130 {
 				t.Errorf("exit status %d, want 130\n%s", got, p.stderr.String())
 			}
-			if diff := before.Diff(labtest.Snapshot(t.Context())); diff != "" {
+			if diff := before.Diff(snapshot(t)); diff != "" {
 				t.Errorf("the machine is not as it was before:\n%s", diff)
 			}
 		})
@@ -146,7 +145,7 @@ func TestInterruptedRunLeavesNothing(t *testing.T) {
 
 func TestMainJob(t *testing.T) {
 	bench(t)
-	before := labtest.Snapshot(t.Context())
+	before := snapshot(t)
 	p := start(t, nil, "run", "dnat", "--replicas", "2", "--requests", "300", "--format", "json")
 	if got := p.status(t); got != 0 {
 		t.Fatalf("exit status %d\n%s", got, p.stderr.String())
@@ -163,7 +162,7 @@ func TestMainJob(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if diff := before.Diff(labtest.Snapshot(t.Context())); diff != "" {
+	if diff := before.Diff(snapshot(t)); diff != "" {
 		t.Errorf("the machine is not as it was before:\n%s", diff)
 	}
 }
@@ -171,7 +170,7 @@ func TestMainJob(t *testing.T) {
 // Two runs side by side, each with all it needs.
 func TestTwoRunsDoNotDisturbEachOther(t *testing.T) {
 	bench(t)
-	before := labtest.Snapshot(t.Context())
+	before := snapshot(t)
 	args := []string{"run", "dnat", "--replicas", "2", "--requests", "2000", "--no-report", "--format", "json", "--vantage", "localhost", "--claim", "no loss", "--claim", "shares"}
 	a, b := start(t, nil, args...), start(t, nil, args...)
 	for _, p := range []*program{a, b} {
@@ -179,7 +178,7 @@ func TestTwoRunsDoNotDisturbEachOther(t *testing.T) {
 			t.Errorf("exit status %d\n%s\n%s", got, p.stderr.String(), p.stdout.String())
 		}
 	}
-	if diff := before.Diff(labtest.Snapshot(t.Context())); diff != "" {
+	if diff := before.Diff(snapshot(t)); diff != "" {
 		t.Errorf("the machine is not as it was before:\n%s", diff)
 	}
 }
@@ -206,12 +205,12 @@ func TestTroubleIsSaid(t *testing.T) {
 		{"no-such-image", "no-such-image", 4, nil, []string{"run", "dnat", "--image", "portlab.invalid/no-such-image:none"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			before := labtest.Snapshot(t.Context())
+			before := snapshot(t)
 			p := start(t, c.env, append(c.args, "--no-report")...)
 			if got := p.status(t); got != c.status || !strings.Contains(p.stderr.String(), c.says) {
 				t.Errorf("exit status %d, want %d and a word of %q\n%s", got, c.status, c.says, p.stderr.String())
 			}
-			if diff := before.Diff(labtest.Snapshot(t.Context())); diff != "" {
+			if diff := before.Diff(snapshot(t)); diff != "" {
 				t.Errorf("the machine is not as it was before:\n%s", diff)
 			}
 		})
@@ -223,7 +222,7 @@ func TestTroubleIsSaid(t *testing.T) {
 // engine is back.
 func TestEngineThatDiesInMidRun(t *testing.T) {
 	bench(t)
-	before := labtest.Snapshot(t.Context())
+	before := snapshot(t)
 	path := filepath.Join(t.TempDir(), "docker.sock")
 	engine := relay(t, path, "/var/run/docker.sock")
 	p := start(t, []string{"DOCKER_HOST=unix://" + path}, "run", "dnat", "--requests", "20000", "--no-report")

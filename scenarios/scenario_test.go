@@ -102,13 +102,23 @@ func measured(r *lab.Result) string {
 // runClean runs a trial and makes sure that the machine is as it was.
 func runClean(t *testing.T, b scenarios.Bench, trial scenarios.Trial) *lab.Result {
 	t.Helper()
-	before := labtest.Snapshot(t.Context())
+	before := snapshot(t)
 	r, err := b.Run(t.Context(), trial)
 	if err != nil {
 		t.Error(err)
 	}
-	if diff := before.Diff(labtest.Snapshot(t.Context())); diff != "" {
+	if diff := before.Diff(snapshot(t)); diff != "" {
 		t.Errorf("the machine is not as it was before:\n%s", diff)
 	}
 	return r
+}
+
+// snapshot is a picture of this machine.
+func snapshot(t *testing.T) labtest.Machine {
+	t.Helper()
+	m, err := labtest.Snapshot(context.WithoutCancel(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }

@@ -86,7 +86,7 @@ func (f *fleet) start(ctx context.Context, p plan, ready wait.Strategy) (testcon
 func (f *fleet) startWith(ctx context.Context, p plan, ready wait.Strategy, change func(*testcontainers.ContainerRequest)) (testcontainers.Container, error) {
 	req := f.request(p, ready)
 	change(&req)
-	c, err := f.engine.provider.RunContainer(ctx, req)
+	c, err := f.run(ctx, req)
 	if err == nil {
 		return c, nil
 	}
@@ -103,6 +103,28 @@ func (f *fleet) startWith(ctx context.Context, p plan, ready wait.Strategy, chan
 		return nil, &lab.RefusedError{What: "publish " + p.name, Err: err}
 	}
 	return nil, err
+}
+
+// run creates a container, starts it and waits until it is ready.
+func (f *fleet) run(ctx context.Context, req testcontainers.ContainerRequest) (testcontainers.Container, error) {
+	if req.WaitingFor != nil {
+		req.WaitingFor = until{ctx, req.WaitingFor}
+	}
+	whole, cancel := uncut(ctx)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return f.engine.provider.RunContainer(whole, req)
+}
+
+// engineTimeout is how long the engine may take for one request.
+const engineTimeout = 2 * time.Minute
+
+// uncut is for requests that make something: cut off half-way, the engine
+// might carry them out after everything was taken away.
+func uncut(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), engineTimeout)
 }
 
 // portIsTaken recognises what engines say when a published port is in use:

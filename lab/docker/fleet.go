@@ -102,6 +102,9 @@ func (f *fleet) makeImage(ctx context.Context) error {
 }
 
 func (f *fleet) makeNetwork(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if err := f.engine.makeNetwork(ctx, f.spec.Run, f.layout, f.blueprint.Facts.Bridge); err != nil {
 		return err
 	}
@@ -178,11 +181,11 @@ func (f *fleet) Close(ctx context.Context) error {
 	f.mu.Unlock()
 	errs := []error{f.removeAll(ctx)}
 	if !f.complete {
-		// A request that was cut off may have been carried out all the same.
+		// What failed may have been carried out in part.
 		errs = append(errs, f.engine.removeContainers(ctx, f.spec.Run))
 	}
 	errs = append(errs, f.closeClient(ctx))
-	if f.networked {
+	if f.networked || !f.complete {
 		errs = append(errs, f.engine.removeNetwork(ctx, f.spec.Run.Object("net")))
 	}
 	errs = append(errs, f.removeImages(ctx))

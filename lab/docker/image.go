@@ -56,6 +56,8 @@ func (e *engine) importImage(ctx context.Context, name string, run lab.RunID, en
 	for k, v := range labels(run, e.home) {
 		changes = append(changes, fmt.Sprintf("LABEL %s=%q", k, v))
 	}
+	ctx, cancel := uncut(ctx)
+	defer cancel()
 	out, err := e.api.ImageImport(ctx, client.ImageImportSource{Source: r, SourceName: "-"}, name, client.ImageImportOptions{Changes: changes})
 	if err != nil {
 		r.CloseWithError(err)

@@ -16,6 +16,8 @@ import (
 // makeNetwork makes the run's bridge network. testcontainers-go cannot name
 // the bridge, and the strategies must know it, so its client is asked directly.
 func (e *engine) makeNetwork(ctx context.Context, run lab.RunID, l layout, bridge string) error {
+	ctx, cancel := uncut(ctx)
+	defer cancel()
 	_, err := e.api.NetworkCreate(ctx, run.Object("net"), client.NetworkCreateOptions{
 		Driver:  "bridge",
 		Labels:  labels(run, e.home),

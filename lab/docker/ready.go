@@ -45,6 +45,20 @@ func (r ready) WaitUntilReady(ctx context.Context, c wait.StrategyTarget) error 
 	}
 }
 
+// until is a wait that ends when a context does, beside the one it is given.
+type until struct {
+	ctx  context.Context
+	wait wait.Strategy
+}
+
+// WaitUntilReady waits as the strategy inside does.
+func (u until) WaitUntilReady(ctx context.Context, c wait.StrategyTarget) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(u.ctx, func() { cancel(context.Cause(u.ctx)) })()
+	return u.wait.WaitUntilReady(ctx, c)
+}
+
 // healthy asks an instrumented server whether it is well.
 func healthy(at netip.AddrPort) func(context.Context) error {
 	client := &http.Client{
