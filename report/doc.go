@@ -1,0 +1,18 @@
+// Package report turns what a run measured into files and text.
+//
+// Everything in it is a pure fold over a [lab.Result] and its samples: the same
+// values give the same bytes, so that a report can be made again, from the raw
+// data, at any time. [Write] makes a folder:
+//
+//	report.md       for people
+//	result.json     for scripts; docs/result.schema.json describes it
+//	samples.csv.gz  the raw data, one row a request; docs/samples.md describes it
+//	shares.svg      connections by instance
+//	latency.svg     the distribution of the latency
+//
+// [Read] takes it back to the same values. [Text] is what a terminal shows
+// after a run and [JSON] what a script reads.
+//
+// What comes from outside (names of instances, errors of the system) is never
+// trusted to be harmless in Markdown or on a terminal.
+package report

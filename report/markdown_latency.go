@@ -1,0 +1,136 @@
+package report
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/portlab/portlab/lab"
+)
+
+func (p *page) latency(r *lab.Result, samples []lab.Sample) {
+	p.heading(2, "Latency")
+	if r.Latency.Count == 0 {
+		p.block("No request was answered, so there is no latency.")
+		return
+	}
+	p.block("From the time at which a request was due, over the requests that were answered:")
+	p.table(phases(r))
+	if rows := latencyRows(r); len(rows) > 0 {
+		p.block(byInstance(r, rows))
+		g := quantileGrid("instance")
+		for _, in := range rows {
+			addQuantiles(g, cell(in.Name), in.Latency)
+		}
+		p.table(g)
+	} else {
+		p.block("By instance it is not known: the answers do not say who gave them.")
+	}
+	p.latencyPlot(r, samples)
+	for _, v := range r.Verdicts {
+		if aboutLatency(v) {
+			p.figures(v)
+		}
+	}
+}
+
+func (p *page) latencyPlot(r *lab.Result, samples []lab.Sample) {
+	_, err := curvesOf(r, samples)
+	var none *noPlot
+	if errors.As(err, &none) {
+		p.block("There is no plot: " + none.Error() + ".")
+		return
+	}
+	p.block(fmt.Sprintf("![Distribution of the latency by instance](%s)", latencyFile))
+}
+
+func phases(r *lab.Result) *grid {
+	g := quantileGrid("until")
+	addQuantiles(g, "connected", r.Connect)
+	addQuantiles(g, "first byte", r.FirstByte)
+	addQuantiles(g, "whole answer", r.Latency)
+	return g
+}
+
+// slowestRows is how many instances are listed where there are too many to
+// list them all.
+const slowestRows = 10
+
+// latencyRows are the instances to list: all, in the fleet's order, or the
+// slowest of many. There are none where no answer says who gave it.
+func latencyRows(r *lab.Result) []lab.InstanceResult {
+	answering := byMedian(r.Instances)
+	switch {
+	case len(answering) == 0:
+		return nil
+	case len(r.Instances) <= tableRows:
+		return r.Instances
+	}
+	_, slowest := extremes(answering, slowestRows)
+	slices.Reverse(slowest)
+	return slowest
+}
+
+// byMedian are the instances that answered, from the lowest median latency to
+// the highest.
+func byMedian(instances []lab.InstanceResult) []lab.InstanceResult {
+	silent := func(in lab.InstanceResult) bool { return in.Latency.Count == 0 }
+	sorted := slices.DeleteFunc(slices.Clone(instances), silent)
+	slices.SortStableFunc(sorted, func(a, b lab.InstanceResult) int { return cmp.Compare(a.Latency.P50, b.Latency.P50) })
+	return sorted
+}
+
+func byInstance(r *lab.Result, rows []lab.InstanceResult) string {
+	if len(rows) < len(r.Instances) {
+		return fmt.Sprintf("Until the whole answer, by instance: the %d with the highest median of %s; %s has them all:",
+			len(rows), plural(len(r.Instances), "instance"), resultFile)
+	}
+	return "Until the whole answer, by instance:"
+}
+
+// quantileGrid is a table whose columns are quantiles.
+func quantileGrid(what string) *grid {
+	return &grid{
+		aligns:   []align{left, right, right, right, right, right, right},
+		headings: []string{what, "count", "p50", "p90", "p99", "p99.9", "max"},
+	}
+}
+
+// addQuantiles adds a row; what was never observed is a dash.
+func addQuantiles(g *grid, name string, q lab.Quantiles) {
+	if q.Count == 0 {
+		g.add(name, "0", none, none, none, none, none)
+		return
+	}
+	g.add(name, whole(q.Count), span(q.P50), span(q.P90), span(q.P99), span(q.P999), span(q.Max))
+}
+
+func (p *page) faults(r *lab.Result, samples []lab.Sample) {
+	p.heading(2, "Faults")
+	if r.Requests == 0 {
+		p.block("No request was made.")
+		return
+	}
+	if failed(r) == 0 {
+		p.block(fmt.Sprintf("None in %s.", plural(r.Requests, "request")))
+		return
+	}
+	details := firstDetails(samples)
+	g := &grid{aligns: []align{left, right, right, left}, headings: []string{"class", "requests", "share", "first seen"}}
+	for _, f := range faultClasses(r) {
+		g.add(cell(string(f)), whole(r.Faults[f]), percent(float64(r.Faults[f])/float64(r.Requests)), orWord(cell(details[f]), none))
+	}
+	p.table(g)
+}
+
+// firstDetails is what the system said of the first fault of each class.
+func firstDetails(samples []lab.Sample) map[lab.Fault]string {
+	details := map[lab.Fault]string{}
+	for _, s := range samples {
+		if _, seen := details[s.Fault]; !seen && s.Detail != "" {
+			details[s.Fault] = s.Detail
+		}
+	}
+	return details
+}

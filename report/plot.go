@@ -1,0 +1,142 @@
+package report
+
+import (
+	"bytes"
+	"image/color"
+	"io"
+	"math"
+	"strconv"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
+)
+
+// noPlot says why these data have no plot.
+type noPlot struct{ reason string }
+
+func (e *noPlot) Error() string { return e.reason }
+
+// The size of a plot, in points: as wide as the text of a code host, and half as high.
+const (
+	plotWidth   = vg.Length(680)
+	plotHeight  = vg.Length(340)
+	legendWidth = vg.Length(140)
+	plotMargin  = vg.Length(8)
+)
+
+// The colours are those of Okabe and Ito, "Color Universal Design" (2008),
+// which readers with any common colour blindness can tell apart. Yellow is left
+// out: it is too pale for a thin line on white.
+var (
+	black      = color.RGBA{A: 255}
+	orange     = color.RGBA{R: 230, G: 159, A: 255}
+	skyBlue    = color.RGBA{R: 86, G: 180, B: 233, A: 255}
+	green      = color.RGBA{G: 158, B: 115, A: 255}
+	blue       = color.RGBA{G: 114, B: 178, A: 255}
+	vermilion  = color.RGBA{R: 213, G: 94, A: 255}
+	purple     = color.RGBA{R: 204, G: 121, B: 167, A: 255}
+	grey       = color.RGBA{R: 120, G: 120, B: 120, A: 255}
+	paleGrey   = color.RGBA{R: 205, G: 205, B: 205, A: 255}
+	lineColors = []color.Color{blue, vermilion, green, purple, skyBlue, orange, black, grey}
+	// A line that shares its colour's lightness with another still has its own dashes.
+	lineDashes = [][]vg.Length{nil, {6, 3}, {2, 2}, {8, 3, 2, 3}}
+)
+
+var sans = font.Font{Typeface: "Liberation", Variant: "Sans"}
+
+// chart is a plot whose legend stands to its right, where it hides nothing.
+type chart struct {
+	*plot.Plot
+	legend plot.Legend
+}
+
+func newChart(title, x, y string) *chart {
+	p := plot.New()
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
+	p.Title.TextStyle.Font = font.From(sans, 14)
+	p.Title.Padding = vg.Points(8)
+	for _, a := range []*plot.Axis{&p.X, &p.Y} {
+		a.Label.TextStyle.Font = font.From(sans, 12)
+		a.Label.Padding = vg.Points(4)
+		a.Tick.Label.Font = font.From(sans, 11)
+		a.Padding = 0
+	}
+	c := &chart{Plot: p, legend: plot.NewLegend()}
+	c.legend.TextStyle.Font = font.From(sans, 11)
+	c.legend.Top, c.legend.Left = true, true
+	c.legend.Padding = vg.Points(4)
+	return c
+}
+
+// grid draws pale lines at the ticks of the axes.
+func (c *chart) grid(vertical, horizontal bool) {
+	g := plotter.NewGrid()
+	g.Vertical = draw.LineStyle{}
+	g.Horizontal = draw.LineStyle{}
+	pale := draw.LineStyle{Color: paleGrey, Width: vg.Points(0.5)}
+	if vertical {
+		g.Vertical = pale
+	}
+	if horizontal {
+		g.Horizontal = pale
+	}
+	c.Add(g)
+}
+
+// evenly are ticks at multiples of 1, 2 or 5 times a power of ten: from four to nine.
+type evenly struct{}
+
+// Ticks are those between low and high.
+func (evenly) Ticks(low, high float64) []plot.Tick {
+	step := math.Pow(10, math.Floor(math.Log10(high-low))) // fits one to ten times
+	switch fits := (high - low) / step; {
+	case fits < 2:
+		step /= 5
+	case fits < 5:
+		step /= 2
+	}
+	var ticks []plot.Tick
+	for i := math.Ceil(low / step); i*step <= high; i++ {
+		ticks = append(ticks, plot.Tick{Value: i * step, Label: strconv.FormatFloat(i*step, 'g', 4, 64)})
+	}
+	return ticks
+}
+
+func (c *chart) draw(to draw.Canvas) {
+	to.SetColor(color.White)
+	to.Fill(to.Rectangle.Path())
+	inner := draw.Crop(to, plotMargin, -plotMargin, plotMargin, -plotMargin)
+	c.Plot.Draw(draw.Crop(inner, 0, -legendWidth, 0, 0))
+	side := draw.Crop(inner, inner.Max.X-inner.Min.X-legendWidth+plotMargin, 0, 0, 0)
+	c.legend.YOffs = -vg.Points(28) // level with the data, below the title
+	c.legend.Draw(side)
+}
+
+// writeSVG draws the chart as SVG. Its font is named, not embedded, since it
+// would be fifty times as large as the rest; Arial and Helvetica have the same
+// widths as Liberation Sans, so that labels fit wherever one of them is there.
+func (c *chart) writeSVG(w io.Writer) error {
+	canvas := vgsvg.New(plotWidth, plotHeight)
+	c.draw(draw.New(canvas))
+	var b bytes.Buffer
+	if _, err := canvas.WriteTo(&b); err != nil {
+		return err
+	}
+	_, err := w.Write(bytes.ReplaceAll(b.Bytes(),
+		[]byte("font-family:Liberation Sans;"),
+		[]byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")))
+	return err
+}
+
+// shorten cuts text of outside so that it fits beside or below a plot.
+func shorten(s string, most int) string {
+	runes := []rune(printable(s))
+	if len(runes) <= most {
+		return string(runes)
+	}
+	return string(runes[:most-1]) + "…"
+}

@@ -1,0 +1,161 @@
+package report
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// words are the texts of an SVG, which must be well formed.
+func words(t *testing.T, svg []byte) []string {
+	t.Helper()
+	var all []string
+	d := xml.NewDecoder(bytes.NewReader(svg))
+	for inText := false; ; {
+		token, err := d.Token()
+		if err == io.EOF {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch e := token.(type) {
+		case xml.StartElement:
+			inText = e.Name.Local == "text"
+		case xml.CharData:
+			if inText {
+				all = append(all, string(e))
+			}
+		case xml.EndElement:
+			inText = false
+		}
+	}
+}
+
+func TestPlotsAreDrawnOrTheReasonIsGiven(t *testing.T) {
+	answered := func(latencies ...time.Duration) []lab.Sample {
+		var all []lab.Sample
+		for i, d := range latencies {
+			all = append(all, lab.Sample{Request: i, Connection: i, Done: d, Instance: "foo"})
+		}
+		return all
+	}
+	for name, c := range map[string]struct {
+		samples         []lab.Sample
+		shares, latency bool
+	}{
+		"no sample":              {nil, false, false},
+		"one sample":             {answered(time.Millisecond), true, false},
+		"only faults":            {[]lab.Sample{{Fault: lab.Refused}, {Request: 1, Connection: 1, Fault: lab.Reset}}, false, false},
+		"all latencies the same": {answered(time.Millisecond, time.Millisecond), true, true},
+		"no latency at all":      {answered(0, 0, 0), true, true},
+		"from a ns to a day":     {answered(1, 24*time.Hour), true, true},
+		"a clock that went back": {answered(-time.Second, time.Second), true, true},
+		"nobody says who he is":  {[]lab.Sample{{Done: 1e6}, {Request: 1, Connection: 1, Done: 2e6}}, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := baseResult()
+			r.Fleet = []lab.Replica{{Instance: "foo", Weight: 1}, {Instance: "bar", Weight: 1}}
+			r.Fold(c.samples, nil)
+			r.Verdicts = []lab.Verdict{{Shares: shareIntervals(r)}}
+			var b bytes.Buffer
+			drawn(t, c.shares, &b, plotShares(&b, r))
+			b.Reset()
+			drawn(t, c.latency, &b, plotLatency(&b, r, c.samples))
+			if err := Write(t.TempDir(), r, c.samples); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func drawn(t *testing.T, want bool, svg *bytes.Buffer, err error) {
+	t.Helper()
+	var none *noPlot
+	if !want {
+		if !errors.As(err, &none) || none.reason == "" {
+			t.Errorf("error %v, want the reason why there is no plot", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(svg.Bytes(), []byte("NaN")) || bytes.Contains(svg.Bytes(), []byte("Inf")) {
+		t.Error("the plot has a number that is not finite")
+	}
+	if len(words(t, svg.Bytes())) < 5 {
+		t.Errorf("too few labels: %q", words(t, svg.Bytes()))
+	}
+}
+
+func TestPlotNamesAFewInstancesAndNumbersMany(t *testing.T) {
+	for _, f := range fixtures() {
+		r, samples := f.make()
+		for name, plot := range map[string]func(io.Writer) error{
+			sharesFile:  func(w io.Writer) error { return plotShares(w, r) },
+			latencyFile: func(w io.Writer) error { return plotLatency(w, r, samples) },
+		} {
+			var b bytes.Buffer
+			err := plot(&b)
+			var none *noPlot
+			if errors.As(err, &none) {
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			labels := words(t, b.Bytes())
+			if len(labels) > 40 {
+				t.Errorf("%s of %s: %d labels", name, f.name, len(labels))
+			}
+			if all := strings.Join(labels, "\n"); !strings.Contains(all, "(%)") {
+				t.Errorf("%s of %s: no unit on the axis: %q", name, f.name, labels)
+			}
+		}
+	}
+}
+
+func TestCurveIsTheDistributionFunction(t *testing.T) {
+	c := curve{}
+	for i := range 100_000 {
+		c.latency = append(c.latency, time.Duration(i+1)*time.Microsecond)
+	}
+	points := c.points()
+	if len(points) > mostPoints+1 {
+		t.Errorf("%d points", len(points))
+	}
+	for _, p := range points[1:] {
+		if math.Abs(p.X-p.Y) > 1e-9 { // 100,000 evenly spread: x ms are x per cent
+			t.Errorf("%v%% within %v ms", p.Y, p.X)
+		}
+	}
+	if last := points[len(points)-1]; last.X != 100 || last.Y != 100 {
+		t.Errorf("the maximum is not there: %v", last)
+	}
+}
+
+func TestTicksAreFewAndWithinTheAxis(t *testing.T) {
+	for _, span := range [][2]float64{{0.001, 90_000_000}, {0.9, 1.1}, {0.5, 4}, {1, 80}, {0.87, 1.15}, {0.3, 2000}} {
+		for name, ticks := range map[string]int{
+			"decades": len(decades{}.Ticks(span[0], span[1])),
+			"evenly":  len(evenly{}.Ticks(span[0], span[1])),
+		} {
+			if ticks < 1 || ticks > 16 {
+				t.Errorf("%s: %d ticks on %v", name, ticks, span)
+			}
+		}
+		for _, tick := range (decades{}).Ticks(span[0], span[1]) {
+			if tick.Value < span[0] || tick.Value > span[1] {
+				t.Errorf("a tick at %v on %v", tick.Value, span)
+			}
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package report
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// The files of a report.
+const (
+	reportFile  = "report.md"
+	resultFile  = "result.json"
+	samplesFile = "samples.csv.gz"
+	sharesFile  = "shares.svg"
+	latencyFile = "latency.svg"
+)
+
+// Write makes the report of a result in dir, and dir itself where there is
+// none. The files are written aside and then renamed into place, so that nobody
+// sees half a file. The result must have been folded from these samples
+// ([lab.Result.Fold]).
+//
+// A folder that holds a result of the same run is written anew, and other files
+// in it are left alone. It returns a [lab.UsageError] if dir is anything else
+// that is not empty.
+func Write(dir string, r *lab.Result, samples []lab.Sample) error {
+	if r.Requests != len(samples) {
+		return fmt.Errorf("write a report: the result counts %d requests and there are %d samples: fold them first", r.Requests, len(samples))
+	}
+	there, err := vacant(dir, r.Run)
+	if err != nil {
+		return err
+	}
+	parent := filepath.Dir(filepath.Clean(dir))
+	if there {
+		parent = dir // which may be a file system of its own: a rename cannot cross it
+	}
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return fmt.Errorf("make room for the report: %w: choose a folder that you may write to with --out", err)
+	}
+	stage, err := os.MkdirTemp(parent, ".portlab-")
+	if err != nil {
+		return fmt.Errorf("make room for the report: %w: choose a folder that you may write to with --out", err)
+	}
+	defer os.RemoveAll(stage)
+	files, err := fill(stage, r, samples)
+	if err != nil {
+		return fmt.Errorf("write a report: %w: is there space left? choose another folder with --out", err)
+	}
+	if there {
+		return replace(dir, stage, files)
+	}
+	if err := os.Chmod(stage, 0o755); err != nil { // os.MkdirTemp's folders are for their owner alone
+		return fmt.Errorf("write a report: %w", err)
+	}
+	if err := os.Rename(stage, dir); err != nil {
+		return fmt.Errorf("put the report into place: %w: choose another folder with --out", err)
+	}
+	return nil
+}
+
+// vacant says whether there is a folder dir already, and returns an error if
+// there is something that a report of this run must not replace.
+func vacant(dir string, run lab.RunID) (there bool, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if info, e := os.Stat(dir); e == nil && !info.IsDir() {
+		return false, lab.Usagef("%s is a file: choose a new folder with --out", dir)
+	}
+	if err != nil {
+		return false, fmt.Errorf("look at the folder for the report: %w", err)
+	}
+	if len(entries) == 0 {
+		return true, nil
+	}
+	old, err := openResult(dir)
+	if err != nil {
+		return false, lab.Usagef("%s is not empty and holds no result of portlab: choose a new folder with --out", dir)
+	}
+	if old.Run != run {
+		return false, lab.Usagef("%s holds the result of another run, %s: choose a new folder with --out", dir, old.Run)
+	}
+	return true, nil
+}
+
+// fill writes all files of a report and returns their names; a plot that these
+// data cannot have is not among them.
+func fill(dir string, r *lab.Result, samples []lab.Sample) ([]string, error) {
+	writers := []struct {
+		name  string
+		write func(io.Writer) error
+	}{
+		{samplesFile, func(w io.Writer) error { return writeSamples(w, samples) }},
+		{resultFile, func(w io.Writer) error { return JSON(w, r) }},
+		{sharesFile, func(w io.Writer) error { return plotShares(w, r) }},
+		{latencyFile, func(w io.Writer) error { return plotLatency(w, r, samples) }},
+		{reportFile, func(w io.Writer) error { return writeMarkdown(w, r, samples) }},
+	}
+	var names []string
+	for _, f := range writers {
+		err := create(filepath.Join(dir, f.name), f.write)
+		var none *noPlot
+		if errors.As(err, &none) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, f.name)
+	}
+	return names, nil
+}
+
+// create writes a file. Where there is nothing to write, there is no file.
+func create(path string, write func(io.Writer) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(f)
+	if err := errors.Join(write(w), w.Flush(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
+}
+
+// replace puts the files of a stage into dir. A file of an earlier report that
+// this one does not have goes away.
+func replace(dir, stage string, files []string) error {
+	has := map[string]bool{}
+	for _, name := range files {
+		has[name] = true
+		if err := os.Rename(filepath.Join(stage, name), filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("put the report into place: %w", err)
+		}
+	}
+	for _, plot := range []string{sharesFile, latencyFile} {
+		if has[plot] {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, plot)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("take an old plot away: %w", err)
+		}
+	}
+	return nil
+}
