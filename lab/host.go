@@ -18,6 +18,8 @@ type Host interface {
 	Sysctls() Sysctls
 	// Flows gives the connections that the kernel tracks.
 	Flows() Flows
+	// Bridges gives the bridges that replicas are behind.
+	Bridges() Bridges
 	// Sidecars gives the programs that run beside the replicas.
 	Sidecars() Sidecars
 }
@@ -48,6 +50,14 @@ type Sysctls interface {
 	// errors.Is finds fs.ErrNotExist in the error.
 	Get(name string) (string, error)
 	Set(name, value string) error
+}
+
+// Bridges changes how bridges treat what passes through them.
+type Bridges interface {
+	// Hairpin lets the ports that a bridge has now send a frame back where it
+	// came from, or not (bridge(8), hairpin). It returns fs.ErrNotExist if there
+	// is no such bridge.
+	Hairpin(bridge string, on bool) error
 }
 
 // Flows is the kernel's table of tracked connections (conntrack(8)).

@@ -74,7 +74,7 @@ func expose(f lab.Facts, front lab.Front, to []lab.Replica, rules [][]string) ([
 		return nil, errNoReplica
 	}
 	chain := f.Run.Chain("DNAT")
-	n := nat{facts: f, chain: chain}
+	n := nat{facts: f, chain: chain, to: to}
 	steps := []lab.Step{
 		step.Chain{Family: f.Family, Table: "nat", Name: chain, Rules: rules},
 		step.Flows{Front: front.Endpoints(), Replicas: addresses(to)},
@@ -92,6 +92,7 @@ func expose(f lab.Facts, front lab.Front, to []lab.Replica, rules [][]string) ([
 type nat struct {
 	facts lab.Facts
 	chain string
+	to    []lab.Replica
 }
 
 func (n nat) rule(table, chain string, spec ...string) step.Rule {
@@ -118,9 +119,10 @@ func (n nat) fromAddress(at netip.AddrPort) []lab.Step {
 	if n.facts.ForwardChain != "" {
 		steps = append(steps, n.rule("filter", n.facts.ForwardChain, append(connections(at), "-j", "ACCEPT")...))
 	}
-	hairpin := append([]string{"-s", n.facts.Subnet.String(), "-o", n.facts.Bridge}, connections(at)...)
+	back := append([]string{"-s", n.facts.Subnet.String(), "-o", n.facts.Bridge}, connections(at)...)
 	return append(steps,
-		n.rule("nat", "POSTROUTING", append(hairpin, "-j", "MASQUERADE")...),
+		step.Hairpin{Bridge: n.facts.Bridge, Replicas: addresses(n.to)},
+		n.rule("nat", "POSTROUTING", append(back, "-j", "MASQUERADE")...),
 		n.enter("PREROUTING", at),
 		n.enter("OUTPUT", at),
 	)

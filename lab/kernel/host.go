@@ -43,5 +43,8 @@ func (h *Host) Sysctls() lab.Sysctls { return sysctls{h.Namespace} }
 // Flows implements [lab.Host].
 func (h *Host) Flows() lab.Flows { return flows{h.Namespace} }
 
+// Bridges implements [lab.Host].
+func (h *Host) Bridges() lab.Bridges { return bridges{h.Namespace} }
+
 // Sidecars implements [lab.Host].
 func (h *Host) Sidecars() lab.Sidecars { return h.sidecars }

@@ -25,6 +25,9 @@ func (h *Host) dump() string {
 	for _, name := range slices.Sorted(maps.Keys(h.sysctls)) {
 		fmt.Fprintf(&b, "sysctl %s=%s\n", name, h.sysctls[name])
 	}
+	for _, bridge := range h.hairpins {
+		fmt.Fprintf(&b, "hairpin %s\n", bridge)
+	}
 	for _, f := range h.flows {
 		fmt.Fprintf(&b, "flow %s -> %s\n", f.Front, f.Replica)
 	}

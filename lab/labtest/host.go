@@ -38,6 +38,7 @@ type Host struct {
 	sidecars map[string]lab.Sidecar
 	programs []string
 	links    []Link
+	hairpins []string // bridges whose ports have the mode
 	noRules  error
 
 	mutations, failAt int
@@ -76,6 +77,7 @@ func (h *Host) RemoveLink(name string) {
 	h.given(func() {
 		h.links = slices.DeleteFunc(h.links, func(l Link) bool { return l.Name == name })
 		delete(h.sysctls, "net.ipv4.conf."+name+".route_localnet")
+		h.hairpins = slices.DeleteFunc(h.hairpins, func(b string) bool { return b == name })
 	})
 }
 

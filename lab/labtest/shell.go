@@ -11,10 +11,17 @@ import (
 )
 
 // Shell runs lines as a user would paste them: iptables and ip6tables with -N,
-// -A, -I, -D, -F or -X, sysctl -w, conntrack -D. It refuses any other, a
+// -A, -I, -D, -F or -X, sysctl -w, conntrack -D, and the pipe that gives a
+// bridge's ports the hairpin mode. It refuses any other, a
 // comment excepted.
 func (h *Host) Shell(lines ...string) error {
 	for _, line := range lines {
+		if understood, err := h.hairpinLine(line); understood {
+			if err != nil {
+				return fmt.Errorf("%s: %w", line, err)
+			}
+			continue
+		}
 		words, err := split(line)
 		if err == nil && len(words) > 0 {
 			err = h.command(words)

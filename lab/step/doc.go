@@ -1,6 +1,7 @@
 // Package step holds the few kinds of change that strategies make of a host:
 // a chain with its rules, a rule in a chain that is there already, a kernel
-// parameter, the tracked connections of a front, a program beside the replicas.
+// parameter, the mode of a bridge, the tracked connections of a front, a
+// program beside the replicas.
 //
 // Steps are immutable values and keep no state. Each says the same change by
 // hand, by the very words that it would apply.
@@ -14,5 +15,6 @@ var (
 	_ lab.Step     = Rule{}
 	_ lab.Noted    = Sysctl{}
 	_ lab.Replacer = Flows{}
+	_ lab.Replacer = Hairpin{}
 	_ lab.Replacer = Sidecar{}
 )
