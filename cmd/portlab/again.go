@@ -1,0 +1,53 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// aboutOutput are the flags that change only where and how a result is shown.
+var aboutOutput = []string{"out", "no-report", "format", "color", "quiet", "dry-run", "seed"}
+
+// again is the command line that repeats a run: every flag that changes what
+// is measured, with the seed that was drawn.
+func again(c *cobra.Command, strategy string, seed uint64) []string {
+	words := []string{"portlab", "run", strategy}
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if slices.Contains(aboutOutput, f.Name) {
+			return
+		}
+		words = append(words, spelled(f)...)
+	})
+	return append(words, "--seed", strconv.FormatUint(seed, 10))
+}
+
+// spelled is a flag as it would be typed.
+func spelled(f *pflag.Flag) []string {
+	switch list, ok := f.Value.(pflag.SliceValue); {
+	case ok && f.Value.Type() == "stringArray":
+		var words []string
+		for _, v := range list.GetSlice() {
+			words = append(words, "--"+f.Name, v)
+		}
+		return words
+	case ok:
+		return []string{"--" + f.Name, strings.Join(trimmed(list.GetSlice()), ",")}
+	case f.Value.Type() == "bool":
+		return []string{"--" + f.Name + "=" + f.Value.String()}
+	}
+	return []string{"--" + f.Name, f.Value.String()}
+}
+
+// trimmed takes away the zeros that pflag prints behind a number's point.
+func trimmed(numbers []string) []string {
+	for i, n := range numbers {
+		if strings.Contains(n, ".") {
+			numbers[i] = strings.TrimRight(strings.TrimRight(n, "0"), ".")
+		}
+	}
+	return numbers
+}

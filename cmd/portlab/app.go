@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/docker"
+	"github.com/portlab/portlab/lab/guard"
+)
+
+// app is a command line's surroundings: where it reads and writes, and the
+// parts of the project that its commands put together.
+type app struct {
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	getenv func(string) string
+
+	runtimes []lab.Runtime // in the order in which auto tries them
+	sweeper  guard.Sweeper // of what dead runs left
+	machine  machine
+}
+
+func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
+	return &app{
+		stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv,
+		runtimes: []lab.Runtime{docker.New(docker.Options{})},
+		sweeper:  newSweeper(),
+		machine:  thisMachine,
+	}
+}
+
+// run carries out one command line and returns the exit status.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	err := root.ExecuteContext(ctx)
+	tell(ctx, a.stderr, err)
+	return status(ctx, err)
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "portlab COMMAND",
+		Short: "put replicas of a server behind one port, and measure what that does",
+		Long: `portlab puts N replicas of a server behind one port by many strategies, drives
+load through it, tests the distribution and the latency, and reports.
+
+Exit status: 0 measured; 1 a claim asked for with --claim or --assert was
+refuted; 2 bad usage; 3 cannot run here; 4 broken on the way; 130 interrupted.`,
+		Example: `  portlab run dnat --replicas 2 --requests 300
+  portlab explain dnat
+  portlab doctor`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE:          noCommand,
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(flagProblem)
+	root.AddCommand(
+		a.runCommand(), a.listCommand(), a.explainCommand(), a.doctorCommand(), a.cleanCommand(), a.reportCommand(),
+		a.serveCommand(), a.versionCommand(), a.completionCommand(),
+		a.pauseCommand(), a.proxyCommand(),
+	)
+	root.InitDefaultHelpCmd()
+	return root
+}
+
+// noCommand is what happens when the first word is no command.
+func noCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return c.Help()
+	}
+	var names []string
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	return lab.Usagef("unknown command %q%s: see portlab --help", args[0], orNearest("", args[0], names))
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// display shows people what a run is doing. Its methods may be called from
+// several goroutines.
+type display interface {
+	// event is told each sign of life of the run.
+	event(e lab.Event)
+	// note shows a sentence.
+	note(text string)
+	// end closes the display; well says whether the last phase came to its end.
+	// Nothing is shown after it.
+	end(well bool)
+}
+
+// newDisplay is the display that fits where the standard error goes.
+func (a *app) newDisplay(quiet bool, color string) display {
+	switch {
+	case quiet:
+		return silence{}
+	case isTerminal(a.stderr) && a.getenv("TERM") != "dumb":
+		return newBars(a.stderr, a.colored(a.stderr, color))
+	}
+	return &lines{w: a.stderr, now: time.Now}
+}
+
+// silence is a display that shows nothing.
+type silence struct{}
+
+func (silence) event(lab.Event) {}
+func (silence) note(string)     {}
+func (silence) end(bool)        {}
+
+// lines is a display of plain lines, for logs: one when a phase has ended, with
+// how long it took, and one for each quarter of the load.
+type lines struct {
+	w   io.Writer
+	now func() time.Time
+
+	mu      sync.Mutex
+	phase   lab.Phase
+	begun   time.Time
+	quarter int
+	ended   bool
+}
+
+func (l *lines) event(e lab.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return
+	}
+	if e.Phase != l.phase {
+		l.finish("done in")
+		l.phase, l.begun, l.quarter = e.Phase, l.now(), 0
+	}
+	if e.Note != "" {
+		fmt.Fprintln(l.w, e.Note)
+	}
+	if e.Total > 0 && 4*e.Done/e.Total > l.quarter {
+		l.quarter = 4 * e.Done / e.Total
+		fmt.Fprintf(l.w, "%s: %s\n", e.Phase, loadLine(e))
+	}
+}
+
+func (l *lines) note(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ended {
+		fmt.Fprintln(l.w, text)
+	}
+}
+
+func (l *lines) end(well bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return
+	}
+	how := "done in"
+	if !well {
+		how = "ended after"
+	}
+	l.finish(how)
+	l.ended = true
+}
+
+// finish says how long the phase took, if there is one.
+func (l *lines) finish(how string) {
+	if l.phase != "" {
+		fmt.Fprintf(l.w, "%s: %s %s\n", l.phase, how, short(l.now().Sub(l.begun)))
+	}
+}
+
+// loadLine is the load so far, such as "150 of 300, 1204/s, p50 830µs, 0 failed".
+func loadLine(e lab.Event) string {
+	return fmt.Sprintf("%d of %d, %.0f/s, p50 %s, %d failed", e.Done, e.Total, e.RequestsPerSecond, short(e.P50), e.Failed)
+}
+
+// short is a duration to three digits at most.
+func short(d time.Duration) string {
+	unit := time.Nanosecond
+	for d/unit >= 1000 {
+		unit *= 10
+	}
+	return d.Round(unit).String()
+}

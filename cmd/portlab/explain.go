@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// explanation is what explain prints: the JSON object is a contract with
+// scripts.
+type explanation struct {
+	SchemaVersion int         `json:"schema_version"`
+	Strategy      string      `json:"strategy"`
+	Summary       string      `json:"summary"`
+	Runtime       string      `json:"runtime"`
+	Vantage       lab.Vantage `json:"vantage"`
+	lab.Blueprint
+	Path    []string        `json:"path"`
+	Steps   []explainedStep `json:"steps"`
+	Caveats []string        `json:"caveats"`
+	Sources []string        `json:"sources"`
+}
+
+type explainedStep struct {
+	ID    string   `json:"id"`
+	Shell []string `json:"shell"`
+	Undo  []string `json:"undo"`
+}
+
+func (a *app) explainCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:               "explain STRATEGY",
+		Short:             "show the path of a packet and the commands by hand, with the real addresses",
+		Args:              exactly("STRATEGY"),
+		ValidArgsFunction: completeStrategy,
+	}
+	f := a.addFleetFlags(c)
+	format := formatFlag(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := oneOf("format", *format, formatText, formatJSON); err != nil {
+			return err
+		}
+		t, err := a.trial(c.Context(), args[0], f)
+		if err != nil {
+			return err
+		}
+		return a.explain(c.Context(), t, *format)
+	}
+	return c
+}
+
+// explain prints what a trial would do, and changes nothing.
+func (a *app) explain(ctx context.Context, t *lab.Trial, format string) error {
+	e, err := lab.Explain(ctx, t)
+	if err != nil {
+		return err
+	}
+	if format == formatJSON {
+		return printJSON(a.stdout, explained(t, e))
+	}
+	return writeExplanation(a.stdout, t, e)
+}
+
+func explained(t *lab.Trial, e *lab.Explanation) explanation {
+	about := t.Strategy.About()
+	x := explanation{
+		SchemaVersion: schemaVersion, Strategy: t.Strategy.Name(), Summary: about.Summary,
+		Runtime: t.Runtime.Name(), Vantage: t.Vantage, Blueprint: e.Blueprint,
+		Path: about.Path, Steps: []explainedStep{}, Caveats: caveats(t.Strategy), Sources: about.Sources,
+	}
+	for _, s := range e.Steps {
+		x.Steps = append(x.Steps, explainedStep{ID: s.ID(), Shell: s.Shell(), Undo: s.Undo()})
+	}
+	return x
+}
+
+// caveats are what the user of a strategy must know, a warning first.
+func caveats(s lab.Strategy) []string {
+	all := []string{}
+	if w, ok := s.(lab.Warner); ok {
+		all = append(all, w.Warning())
+	}
+	return append(all, s.About().Caveats...)
+}
+
+// writeExplanation writes text of which the commands can be pasted: all that
+// is no command is a comment.
+func writeExplanation(w io.Writer, t *lab.Trial, e *lab.Explanation) error {
+	out := bufio.NewWriter(w)
+	about := t.Strategy.About()
+	fmt.Fprintf(out, "# %s: %s\n#\n", t.Strategy.Name(), about.Summary)
+	fmt.Fprintf(out, "# A client at vantage %s dials", t.Vantage)
+	for _, to := range lab.Targets(t.Strategy, e.Front, t.Vantage, e.Replicas) {
+		fmt.Fprintf(out, " %s", to)
+	}
+	fmt.Fprint(out, ".\n")
+	for _, r := range e.Replicas {
+		fmt.Fprintf(out, "# Replica %s listens at %s.\n", r.Instance, r.Address)
+	}
+	comments(out, "The path of a packet:", about.Path, true)
+	commands(out, "The same by hand:", e.Commands())
+	commands(out, "And back:", e.Back())
+	comments(out, "What to know:", caveats(t.Strategy), false)
+	comments(out, "Sources:", about.Sources, false)
+	return out.Flush()
+}
+
+func comments(w io.Writer, title string, items []string, numbered bool) {
+	if len(items) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n# %s\n", title)
+	for i, item := range items {
+		if numbered {
+			fmt.Fprintf(w, "#  %d. %s\n", i+1, item)
+			continue
+		}
+		fmt.Fprintf(w, "#  - %s\n", item)
+	}
+}
+
+func commands(w io.Writer, title string, lines []string) {
+	fmt.Fprintf(w, "\n# %s\n", title)
+	for _, line := range lines {
+		fmt.Fprintln(w, line)
+	}
+}

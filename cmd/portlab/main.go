@@ -1,0 +1,35 @@
+// Command portlab puts N replicas of a server behind one port by many
+// strategies, drives load through it, tests the distribution and the latency,
+// and reports.
+//
+// The exit status is 0 when the run measured, 1 when a claim asked for was
+// refuted, 2 on bad usage, 3 when it cannot run here, 4 when it broke on the
+// way, and 130 when it was interrupted.
+//
+// The same static binary is what containers run: serve is the instrumented
+// server, and the hidden pause and proxy are its other parts.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+)
+
+func main() {
+	// Before all else: as PID 1 of a container, a process without a handler
+	// does not hear SIGTERM at all (pid_namespaces(7)).
+	ctx, stop := untilSignal(context.Background(), endingSignals(os.Args[1:]), os.Exit)
+	if is, status := asGuard(ctx, newSweeper(), os.Stderr); is {
+		os.Exit(status)
+	}
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is the whole program but for the process around it. It returns the exit
+// status.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return newApp(stdin, stdout, stderr).run(ctx, args)
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// soon is how long a signal to oneself may take before a test gives up.
+const soon = 10 * time.Second
+
+func TestTheFirstSignalEndsTheContextAndTheSecondTheProcess(t *testing.T) {
+	exits := make(chan int, 1)
+	ctx, stop := untilSignal(t.Context(), []os.Signal{syscall.SIGUSR1}, func(status int) { exits <- status })
+	defer stop()
+	send(t, syscall.SIGPIPE)
+	send(t, syscall.SIGUSR1)
+	select {
+	case <-ctx.Done():
+	case <-time.After(soon):
+		t.Fatal("the first signal did not end the context")
+	}
+	if want := (interrupt{syscall.SIGUSR1}); !errors.Is(context.Cause(ctx), want) {
+		t.Errorf("the cause is %v, want %v", context.Cause(ctx), want)
+	}
+	send(t, syscall.SIGUSR1)
+	select {
+	case got := <-exits:
+		if got != statusInterrupted {
+			t.Errorf("exit status %d, want %d", got, statusInterrupted)
+		}
+	case <-time.After(soon):
+		t.Fatal("the second signal did not end the process")
+	}
+}
+
+func TestTheProxyLivesThroughSIGHUP(t *testing.T) {
+	for first, ends := range map[string]bool{"run": true, "serve": true, "proxy": false} {
+		got := false
+		for _, s := range endingSignals([]string{first}) {
+			got = got || s == syscall.SIGHUP
+		}
+		if got != ends {
+			t.Errorf("SIGHUP ends %s: %v, want %v", first, got, ends)
+		}
+	}
+}
+
+func send(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(os.Getpid(), s); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// flagProblem turns what pflag says of the command line into a
+// [lab.UsageError] that says what to write instead.
+func flagProblem(c *cobra.Command, err error) error {
+	var (
+		unknown *pflag.NotExistError
+		invalid *pflag.InvalidValueError
+		missing *pflag.ValueRequiredError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		name := unknown.GetSpecifiedName()
+		if unknown.GetSpecifiedShortnames() != "" {
+			return lab.Usagef("unknown flag -%s: see %s --help", name, c.CommandPath())
+		}
+		return lab.Usagef("unknown flag --%s%s: see %s --help", name, orNearest("--", name, flagNames(c)), c.CommandPath())
+	case errors.As(err, &invalid):
+		f := invalid.GetFlag()
+		return lab.Usagef("--%s wants %s, not %q", f.Name, wanted(f), invalid.GetValue())
+	case errors.As(err, &missing):
+		f := missing.GetFlag()
+		return lab.Usagef("--%s wants %s, and there is nothing after it", f.Name, wanted(f))
+	}
+	return lab.Usagef("%v: see %s --help", err, c.CommandPath())
+}
+
+// wanted says in words what a flag takes.
+func wanted(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "int":
+		return "a whole number"
+	case "uint16":
+		return "a whole number from 0 to 65535"
+	case "uint64":
+		return "a whole number from 0 up"
+	case "duration":
+		return "a time with its unit, such as 500ms or 2s"
+	case "float64Slice":
+		return "numbers joined by commas, such as 3,1"
+	case "bool":
+		return "true or false"
+	}
+	return "a word"
+}
+
+func flagNames(c *cobra.Command) []string {
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	return names
+}
+
+// exactly refuses any other number of arguments than these, and says what is
+// missing or too much.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return lab.Usagef("%s wants a %s: %s", c.CommandPath(), names[len(args)], c.UseLine())
+		case len(args) > len(names):
+			return lab.Usagef("%s does not know what to do with %q: %s", c.CommandPath(), args[len(names)], c.UseLine())
+		}
+		return nil
+	}
+}
+
+// oneOf refuses a value of a flag that is none of these words.
+func oneOf(flag, value string, words ...string) error {
+	for _, w := range words {
+		if w == value {
+			return nil
+		}
+	}
+	last := len(words) - 1
+	return lab.Usagef("--%s wants %s or %s, not %q", flag, strings.Join(words[:last], ", "), words[last], value)
+}
+
+// orNearest is ", did you mean ...?" for a word that was probably mistyped,
+// and empty where no word is near.
+func orNearest(prefix, word string, words []string) string {
+	near := nearest(word, words)
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf(", did you mean %s%s?", prefix, near)
+}
+
+// nearest is the word that takes the fewest edits, or that word begins; empty
+// where none is near enough to have been meant.
+func nearest(word string, words []string) string {
+	best, least := "", max(2, len(word)/3)+1
+	for _, w := range words {
+		d := edits(strings.ToLower(word), w)
+		if len(word) > 1 && strings.HasPrefix(w, word) {
+			d = 1
+		}
+		if d < least {
+			best, least = w, d
+		}
+	}
+	return best
+}
+
+// edits is the Levenshtein distance: single-character insertions, deletions
+// and substitutions that turn a into b.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
