@@ -153,19 +153,23 @@ func (g *Guard) Close(ctx context.Context) error {
 	mine.Unlock()
 	err := g.journal.remove()
 	_ = say(conn, wordDone, "", nil) // it may have died: then there is nobody to tell
-	g.awaitEnd(ctx)
-	return errors.Join(err, conn.Close(), g.live.conn.Close())
+	return errors.Join(err, g.awaitEnd(ctx), conn.Close(), g.live.conn.Close())
 }
 
-func (g *Guard) awaitEnd(ctx context.Context) {
+// awaitEnd returns when the guard has ended; one that does not is killed, as it
+// has nothing left to do.
+func (g *Guard) awaitEnd(ctx context.Context) error {
 	patience := time.NewTimer(guardPatience)
 	defer patience.Stop()
+	var err error
 	select {
 	case <-g.ended:
-		return
+		return nil
 	case <-patience.C:
+		err = fmt.Errorf("the guard did not end within %s and was killed", guardPatience)
 	case <-ctx.Done():
 	}
-	_ = g.cmd.Process.Kill() // it has nothing left to do
+	_ = g.cmd.Process.Kill() // it may just have ended
 	<-g.ended
+	return err
 }

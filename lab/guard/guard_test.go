@@ -59,13 +59,17 @@ func TestGuardSweepsARunThatIsKilled(t *testing.T) {
 	if !ok {
 		t.Fatal("the claim outlives the run and its guard")
 	}
-	h.Close()
+	if err := h.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestGuardOfARunThatEndsWellSweepsNothing(t *testing.T) {
 	w, run := world(t.TempDir()), lab.NewRunID()
 	p := startRun(t, w, run)
-	p.finish()
+	if err := p.finish.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if err := p.Wait(); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +171,9 @@ func TestClaimIsExclusiveAndReleased(t *testing.T) {
 		second, ok = Claim(name)
 		return ok
 	})
-	second.Close()
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func BenchmarkSweepOfNothing(b *testing.B) {

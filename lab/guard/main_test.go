@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,7 +59,9 @@ func actRun(run lab.RunID) error {
 		return err
 	}
 	fmt.Println("up", g.cmd.Process.Pid)
-	fmt.Scanln()
+	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+		return err
+	}
 	return g.Close(context.Background())
 }
 
@@ -101,8 +104,8 @@ func (w world) sweeper() Sweeper {
 // runner is a process that does actRun.
 type runner struct {
 	*exec.Cmd
-	guard  string // its guard's process number
-	finish func()
+	guard  string    // its guard's process number
+	finish io.Closer // told to end well
 }
 
 // startRun starts a run in a process of its own and returns when it is up.
@@ -129,7 +132,7 @@ func startRun(t *testing.T, w world, run lab.RunID) runner {
 	if err != nil || word != "up" {
 		t.Fatalf("the run said %q, %v", line, err)
 	}
-	return runner{Cmd: cmd, guard: pid, finish: func() { in.Close() }}
+	return runner{Cmd: cmd, guard: pid, finish: in}
 }
 
 // eventually waits for something that happens in another process.

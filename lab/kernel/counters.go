@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -19,16 +20,16 @@ func PassiveOpens(ctx context.Context, ns *Namespace) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the TCP counters: %w", err)
 	}
-	return parseSNMP(string(text), "Tcp", "PassiveOpens")
+	return parsePassiveOpens(string(text))
 }
 
-// parseSNMP takes one counter out of /proc/net/snmp (proc_pid_net(5)): for each
+// parsePassiveOpens takes the counter out of /proc/net/snmp (proc_pid_net(5)): for each
 // protocol a line of names, and a line of values in the same order.
-func parseSNMP(text, protocol, counter string) (uint64, error) {
+func parsePassiveOpens(text string) (uint64, error) {
 	var names []string
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
-		if len(fields) == 0 || fields[0] != protocol+":" {
+		if len(fields) == 0 || fields[0] != "Tcp:" {
 			continue
 		}
 		if names == nil {
@@ -36,11 +37,11 @@ func parseSNMP(text, protocol, counter string) (uint64, error) {
 			continue
 		}
 		for i, name := range names {
-			if name == counter && i < len(fields) {
+			if name == "PassiveOpens" && i < len(fields) {
 				return strconv.ParseUint(fields[i], 10, 64)
 			}
 		}
 		break
 	}
-	return 0, fmt.Errorf("/proc/net/snmp has no %s %s", protocol, counter)
+	return 0, errors.New("/proc/net/snmp has no PassiveOpens of TCP")
 }

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -44,9 +45,8 @@ var acts = map[string]func([]string) error{
 		return greet(l, args[0])
 	},
 	"act-status": func(args []string) error {
-		fmt.Fprintf(os.NewFile(3, "status"), "%s\n", args[0])
-		if args[0] != "0" {
-			return nil
+		if _, err := fmt.Fprintf(os.NewFile(3, "status"), "%s\n", args[0]); err != nil || args[0] != "0" {
+			return err
 		}
 		l, err := net.FileListener(os.NewFile(4, "socket"))
 		if err != nil {
@@ -89,8 +89,10 @@ func greet(l net.Listener, file string) error {
 				return err
 			}
 		case c := <-conns:
-			c.Write(text)
-			c.Close()
+			_, err := c.Write(text)
+			if err := errors.Join(err, c.Close()); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -108,6 +110,10 @@ func newNamespace(t testing.TB) *Namespace {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { ns.Close() })
+	t.Cleanup(func() {
+		if err := ns.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return ns
 }

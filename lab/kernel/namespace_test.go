@@ -39,7 +39,7 @@ func TestOwnNamespaceIsWhereTheCallerIs(t *testing.T) {
 		t.Errorf("commands of one's own namespace need no prefix, not %q", own.Shell())
 	}
 	failure := errors.New("failure")
-	if err := own.Do(t.Context(), func() error { return failure }); err != failure {
+	if err := own.Do(t.Context(), func() error { return failure }); !errors.Is(err, failure) {
 		t.Errorf("Do returned %v", err)
 	}
 }
@@ -114,7 +114,7 @@ func TestDoDoesNotPileUpThreads(t *testing.T) {
 
 func TestDoSurvivesGoexitAndRefusesAnEndedContext(t *testing.T) {
 	ns := newNamespace(t)
-	if err := ns.Do(t.Context(), func() error { runtime.Goexit(); return nil }); err != errGoexit {
+	if err := ns.Do(t.Context(), func() error { runtime.Goexit(); return nil }); !errors.Is(err, errGoexit) {
 		t.Errorf("Do returned %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -56,7 +56,7 @@ func (s *Sidecars) explain(ctx context.Context, p *Process, err error) error {
 // else is an error's text, and an end without a word is an early death.
 func awaitStatus(ctx context.Context, pipe *os.File) error {
 	defer pipe.Close()
-	stop := context.AfterFunc(ctx, func() { pipe.SetReadDeadline(time.Now()) })
+	stop := context.AfterFunc(ctx, func() { _ = pipe.SetReadDeadline(time.Now()) })
 	defer stop()
 	var said []byte
 	buf := make([]byte, 512)

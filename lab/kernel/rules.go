@@ -37,8 +37,7 @@ func openRules(ns *Namespace, ip lab.Family) (*rules, error) {
 	}
 	var err error
 	if r.path, err = lab.FindProgram(r.name); err != nil {
-		var no *lab.UnsupportedError
-		if errors.As(err, &no) {
+		if no, ok := errors.AsType[*lab.UnsupportedError](err); ok {
 			no.Remedy = "apt-get install iptables, or dnf install iptables; else " + no.Remedy
 		}
 		return nil, err
@@ -124,8 +123,8 @@ func (r *rules) save() (string, error) {
 // all of them are one binary, which goes by the name it is called by.
 func (r *rules) sibling(suffix string, args ...string) *exec.Cmd {
 	path := r.path
-	if real, err := filepath.EvalSymlinks(r.path); err == nil {
-		path = real
+	if target, err := filepath.EvalSymlinks(r.path); err == nil {
+		path = target
 	}
 	if !strings.HasSuffix(filepath.Base(path), "-multi") {
 		return exec.Command(r.path+suffix, args...)

@@ -99,7 +99,7 @@ func (s *Sidecars) inherited(ctx context.Context, c lab.Sidecar) (fds, status []
 
 func closeAll(files []*os.File) {
 	for _, f := range files {
-		f.Close() // nothing was written to it
+		_ = f.Close() // nothing was written to it
 	}
 }
 

@@ -67,6 +67,11 @@ func ask(t *testing.T, ns *Namespace) string {
 	return string(text)
 }
 
+func stopped(t *testing.T, s *Sidecars, name string) {
+	t.Helper()
+	no(t, s.Stop(context.WithoutCancel(t.Context()), name))
+}
+
 func greeter(text string) lab.Sidecar {
 	return lab.Sidecar{
 		Name: "greeter", Program: "portlab", Args: []string{"act-listen", addr.String(), lab.SidecarDir + "/greeting"},
@@ -138,7 +143,7 @@ func TestReusePortLetsTwoSidecarsShareAPort(t *testing.T) {
 		c.Name, c.Args = name, []string{"act-inherit", lab.SidecarDir + "/greeting"}
 		c.Sockets = []lab.Socket{{Address: addr, ReusePort: true}}
 		no(t, s.Start(t.Context(), c))
-		defer s.Stop(t.Context(), name)
+		t.Cleanup(func() { stopped(t, s, name) })
 	}
 	seen := map[string]bool{}
 	for range 64 { // all alike: a chance of 2^-63
@@ -152,15 +157,14 @@ func TestReusePortLetsTwoSidecarsShareAPort(t *testing.T) {
 func TestPortInUseIsARefusalThatSaysByWhom(t *testing.T) {
 	s := newSidecars(t)
 	no(t, s.Start(t.Context(), greeter("first")))
-	defer s.Stop(t.Context(), "greeter")
+	t.Cleanup(func() { stopped(t, s, "greeter") })
 	second := greeter("second")
 	second.Name = "second"
 	inherits := second
 	inherits.Sockets = []lab.Socket{{Address: addr}}
 	for how, c := range map[string]lab.Sidecar{"its own socket": second, "an inherited one": inherits} {
 		err := s.Start(t.Context(), c)
-		var refused *lab.RefusedError
-		if !errors.As(err, &refused) {
+		if _, ok := errors.AsType[*lab.RefusedError](err); !ok {
 			t.Fatalf("%s: %v", how, err)
 		}
 		if !strings.Contains(err.Error(), "act-listen") || !strings.Contains(err.Error(), "8080") {
@@ -211,11 +215,13 @@ func TestProcessesOfARunAreFoundByEnvironmentAndByFolder(t *testing.T) {
 			no(t, err)
 			p, err := Start(t.Context(), ns, Command{Run: run, Path: "/proc/self/exe", Args: act, Dir: dir})
 			no(t, err)
-			defer p.Stop(t.Context())
 			if how == "folder" { // until the program has put another in its place
 				for environOf(p.PID())[envRun] != "" {
 					time.Sleep(time.Millisecond)
 				}
+			}
+			if _, ok := (mark{home: "elsewhere", root: "/elsewhere"}).run(p.PID()); ok {
+				t.Error("another home takes it for its own")
 			}
 			for _, trace := range tracesOf(t, ns, run) {
 				no(t, trace.Remove(t.Context()))

@@ -49,7 +49,7 @@ func quoteWords(words []string) (string, error) {
 func splitWords(line string) (words []string, closed bool) {
 	var b strings.Builder
 	var quoted, escaped, started bool
-	for i := 0; i < len(line); i++ {
+	for i := range len(line) {
 		c := line[i]
 		switch {
 		case escaped:
