@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -158,6 +159,8 @@ func TestProxyReloadLosesNothing(t *testing.T) {
 	}
 	up.Start()
 	defer up.Close()
+	letGo := sync.OnceFunc(func() { close(release) })
+	defer letGo() // before up.Close, which waits for the handler
 	foo := start(t, config("foo"))
 	g := startProxy(t, servers.Upstream{Address: addrPort(t, up.Listener.Addr()), Weight: 1})
 	slow, kept := dial(t, g.address), dial(t, g.address)
@@ -170,7 +173,7 @@ func TestProxyReloadLosesNothing(t *testing.T) {
 		t.Errorf("on the kept connection: %q, want the new upstream", body)
 	}
 	await(t, "the idle connection to the old upstream to close", func() bool { return open.Load() == 1 })
-	close(release)
+	letGo()
 	if body, err := io.ReadAll(underWay.Body); err != nil || string(body) != "old" {
 		t.Errorf("the request under way got %q, %v", body, err)
 	}
