@@ -53,6 +53,7 @@ func natCaveats() []string {
 		"The rules are walked one by one, so the first packet costs more the more replicas there are.",
 		"A replica sees the bridge's address, not the client's, where the client is on 127.0.0.1 or is a replica.",
 		"For 127.0.0.1, route_localnet is set on the replicas' bridge; a rule keeps replicas from the host's loopback address.",
+		"Docker 29 with its nftables back end has no DOCKER-USER, and an accept elsewhere is not final there: use its iptables back end.",
 		"The front on ::1 is not served: IPv6 has nothing like route_localnet.",
 	}
 }

@@ -231,3 +231,20 @@ func TestDNATOnPartsOfAFront(t *testing.T) {
 		t.Error("steps to no replica at all")
 	}
 }
+
+// The example of docs/adding-a-strategy.md takes turns: of any n connections in
+// a row each of n replicas gets one.
+func TestExampleTakesTurns(t *testing.T) {
+	p := onEngine("aaaaaa")
+	for _, n := range []int{1, 2, 3, 10} {
+		to := p.replicas(0, n)
+		h := p.exposed(t, dnatInTurn{}, to)
+		for range 5 {
+			for i, k := range counts(t, h, to, n) {
+				if k != 1 {
+					t.Errorf("replica %d of %d got %d of %d connections in a row, want 1", i, n, k, n)
+				}
+			}
+		}
+	}
+}

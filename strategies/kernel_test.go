@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -272,5 +273,37 @@ func TestDirectOnTheKernel(t *testing.T) {
 	}
 	if err := x.Revert(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// The real docker-proxies share the port of every address of the front.
+func TestDockerProxyOnTheKernel(t *testing.T) {
+	if built, err := filepath.Abs("../bin/docker-proxy"); err == nil && os.Getenv("PORTLAB_DOCKER_PROXY") == "" {
+		if _, err := os.Stat(built); err == nil {
+			t.Setenv("PORTLAB_DOCKER_PROXY", built)
+		}
+	}
+	w := newWorld(t, 3)
+	h := kernel.NewHost(w.host, kernel.NewSidecars(w.host, w.facts.Run, ""))
+	err := lab.Supported(t.Context(), h, dockerProxy{})
+	labtest.Require(t, "docker-proxy", err == nil, fmt.Sprint(err))
+	x, err := lab.Expose(t.Context(), h, nil, w.steps(t, dockerProxy{}, w.replicas))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for v, from := range map[lab.Vantage]*kernel.Namespace{
+		lab.External: w.client, lab.OnHost: w.host, lab.Localhost: w.host, lab.Peer: w.peers[0],
+	} {
+		near(t, w.tally(t, from, w.front.At(v), 150, "198.18.0.1"), lab.Shares(w.replicas))
+	}
+	if err := x.Update(t.Context(), w.steps(t, dockerProxy{}, w.replicas[:2])); err != nil {
+		t.Fatal(err)
+	}
+	near(t, w.tally(t, w.client, w.front.At(lab.External), 150, "198.18.0.1"), []float64{0.5, 0.5, 0})
+	if err := x.Revert(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if name, _, err := dial(t.Context(), w.client, w.front.At(lab.External)); err == nil {
+		t.Errorf("%s answers still", name)
 	}
 }
