@@ -5,6 +5,7 @@ package scenarios
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -42,7 +43,9 @@ type Expectation struct {
 type Bench struct {
 	Runtime lab.Runtime
 	Driver  lab.Driver
-	Journal lab.Journal
+	// Guard makes a run known to be alive: without it, any other run would sweep
+	// this one as dead. It gives the run's journal, and what to call at the end.
+	Guard func(context.Context, lab.RunID) (lab.Journal, func(context.Context) error, error)
 }
 
 // Trial makes the lab's trial of a scenario's. It returns a [lab.UsageError]
@@ -61,7 +64,7 @@ func (b Bench) Trial(t Trial) (*lab.Trial, error) {
 		claims = append(claims, c)
 	}
 	return &lab.Trial{
-		Strategy: s, Runtime: b.Runtime, Vantage: t.Vantage, Driver: b.Driver, Journal: b.Journal,
+		Strategy: s, Runtime: b.Runtime, Vantage: t.Vantage, Driver: b.Driver,
 		Fleet:  lab.FleetSpec{Run: lab.NewRunID(), Replicas: t.Replicas, Weights: t.Weights},
 		Plan:   lab.Plan{Requests: t.Requests, Concurrency: 1, Timeout: 5 * time.Second, Path: "/", Seed: 1},
 		Claims: claims, Asked: len(claims),
@@ -75,8 +78,13 @@ func (b Bench) Run(ctx context.Context, t Trial) (*lab.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	result, _, err := lab.Run(ctx, trial)
+	journal, done, err := b.Guard(ctx, trial.Fleet.Run)
 	if err != nil {
+		return nil, err
+	}
+	trial.Journal = journal
+	result, _, err := lab.Run(ctx, trial)
+	if err = errors.Join(err, done(context.WithoutCancel(ctx))); err != nil {
 		return result, err
 	}
 	for i, v := range result.Verdicts {

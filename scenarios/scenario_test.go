@@ -16,8 +16,6 @@ import (
 	"github.com/portlab/portlab/strategies"
 )
 
-func TestMain(m *testing.M) { labtest.Main(m) }
-
 // bench is the docker runtime with this machine's engine, or the test is
 // skipped.
 func bench(t testing.TB) scenarios.Bench {
@@ -28,7 +26,7 @@ func bench(t testing.TB) scenarios.Bench {
 	return scenarios.Bench{
 		Runtime: docker.New(docker.Options{Binary: labtest.Binary(t)}),
 		Driver:  load.Simple{},
-		Journal: &labtest.Journal{},
+		Guard:   watched,
 	}
 }
 

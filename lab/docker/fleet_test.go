@@ -17,8 +17,6 @@ import (
 	"github.com/portlab/portlab/lab/labtest"
 )
 
-func TestMain(m *testing.M) { labtest.Main(m) }
-
 // runtime is the one under test, or the test is skipped.
 func runtime(t *testing.T) *docker.Runtime {
 	t.Helper()
@@ -32,7 +30,7 @@ func runtime(t *testing.T) *docker.Runtime {
 func open(t *testing.T, spec lab.FleetSpec) (lab.Fleet, error) {
 	t.Helper()
 	rt := runtime(t)
-	spec.Run = lab.NewRunID()
+	spec.Run = newRun(t)
 	t.Cleanup(func() { nothingLeft(t, spec.Run) })
 	return rt.Open(t.Context(), spec)
 }
@@ -156,7 +154,7 @@ func TestOpenThatIsCutOffLeavesNothing(t *testing.T) {
 	rt := runtime(t)
 	for _, after := range []time.Duration{50, 200, 400, 600} {
 		ctx, cancel := context.WithTimeout(t.Context(), after*time.Millisecond)
-		run := lab.NewRunID()
+		run := newRun(t)
 		f, err := rt.Open(ctx, lab.FleetSpec{Run: run, Replicas: 3, Placement: lab.OwnNetns})
 		cancel()
 		if err == nil {

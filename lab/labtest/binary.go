@@ -1,11 +1,16 @@
 package labtest
 
 import (
+	"errors"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // Binary builds the project's static binary, once in a test process, and gives
@@ -19,16 +24,38 @@ func Binary(t testing.TB) string {
 	return path
 }
 
-// Main runs a package's tests and then deletes what [Binary] built: for
-// TestMain.
+// Main runs a package's tests while no other package's do that touch the
+// machine, so that each sees its own traces only; then it deletes what
+// [Binary] built. It is for TestMain.
 func Main(m *testing.M) {
+	release, err := alone(10 * time.Minute)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	status := m.Run()
 	if buildDir != "" {
 		if err := os.RemoveAll(buildDir); err != nil {
-			panic(err)
+			fmt.Fprintln(os.Stderr, err)
+			status = 1
 		}
 	}
+	release()
 	os.Exit(status)
+}
+
+// alone waits for its turn. The turn is an abstract Unix socket (unix(7)):
+// however the tests end, the kernel passes it on, and no file stays.
+func alone(patience time.Duration) (release func(), err error) {
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		l, err := net.Listen("unix", "@portlab-tests-of-the-machine")
+		if err == nil {
+			return func() { _ = l.Close() }, nil // a lost turn is given up by the end of the process
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(end) {
+			return nil, fmt.Errorf("wait for other tests that touch this machine: %w", err)
+		}
+	}
 }
 
 var buildDir string
