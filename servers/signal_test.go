@@ -42,7 +42,7 @@ func TestSIGTERMDrains(t *testing.T) {
 }
 
 func TestSecondSignalEndsAtOnce(t *testing.T) {
-	cmd, log := reexec(t, "serve", "INSTANCE=foo", "HOST=127.0.0.1", anyPort, "DRAIN_TIMEOUT=1h")
+	cmd, log := reexec(t, "serve", "INSTANCE=foo", "HOST=127.0.0.1", anyPort, "DRAIN_TIMEOUT=5s")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
