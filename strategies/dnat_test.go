@@ -54,7 +54,7 @@ func near(t *testing.T, got []int, shares []float64) {
 
 func TestDNATIsUniform(t *testing.T) {
 	p := onEngine("aaaaaa")
-	for _, c := range []struct{ replicas, connections int }{{1, 1000}, {2, 100_000}, {3, 300_000}, {10, 100_000}, {100, 100_000}} {
+	for _, c := range []struct{ replicas, connections int }{{1, 1000}, {2, 30_000}, {3, 300_000}, {10, 30_000}, {100, 30_000}} {
 		t.Run(fmt.Sprint(c.replicas), func(t *testing.T) {
 			to := p.replicas(0, c.replicas)
 			near(t, counts(t, p.exposed(t, dnat{}, to), to, c.connections), lab.Shares(to))
@@ -70,7 +70,7 @@ func TestDNATFollowsWeights(t *testing.T) {
 			for i, w := range weights {
 				to[i].Weight = w
 			}
-			near(t, counts(t, p.exposed(t, dnat{}, to), to, 100_000), lab.Shares(to))
+			near(t, counts(t, p.exposed(t, dnat{}, to), to, 30_000), lab.Shares(to))
 		})
 	}
 }

@@ -2,6 +2,7 @@ package strategies
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -67,8 +68,17 @@ func namespace(t *testing.T) *kernel.Namespace {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { ns.Close() })
+	closing(t, ns)
 	return ns
+}
+
+// closing closes something when the test ends.
+func closing(t *testing.T, c io.Closer) {
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func (w *world) link(t *testing.T, host, peer kernel.End) {
@@ -113,7 +123,7 @@ func (w *world) addReplica(t *testing.T, i int, r lab.Replica) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() })
+	closing(t, l)
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -121,8 +131,10 @@ func (w *world) addReplica(t *testing.T, i int, r lab.Replica) {
 				return
 			}
 			from := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
-			fmt.Fprintf(c, "%s %s", r.Instance, from)
-			c.Close()
+			_, err = fmt.Fprintf(c, "%s %s", r.Instance, from)
+			if err := errors.Join(err, c.Close()); err != nil {
+				t.Error(err)
+			}
 		}
 	}()
 }

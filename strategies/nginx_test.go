@@ -27,7 +27,9 @@ func TestNginxTakesTurns(t *testing.T) {
 	for i := range 3 {
 		name := lab.InstanceName(i)
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprint(w, name, " ", r.Header.Get("X-Forwarded-For"))
+			if _, err := fmt.Fprint(w, name, " ", r.Header.Get("X-Forwarded-For")); err != nil {
+				t.Error(err)
+			}
 		}))
 		t.Cleanup(s.Close)
 		to = append(to, lab.Replica{Instance: name, Weight: 1, Address: netip.MustParseAddrPort(s.Listener.Addr().String())})

@@ -190,7 +190,9 @@ func started(t *testing.T, dir, path string, args ...string) *os.Process {
 		if err != nil || t.Failed() {
 			t.Logf("log: %s %v", text, err)
 		}
-		log.Close()
+		if err := log.Close(); err != nil {
+			t.Error(err)
+		}
 	})
 	return cmd.Process
 }

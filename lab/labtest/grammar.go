@@ -116,7 +116,7 @@ func (p *parser) finish() (rule, error) {
 }
 
 // fits refuses a link where there is none.
-func (r rule) fits(table, chain string) error {
+func (r rule) fits(chain string) error {
 	switch {
 	case r.in && (chain == "OUTPUT" || chain == "POSTROUTING"):
 		return fmt.Errorf("can't use -i with %s", chain)

@@ -100,7 +100,7 @@ func settled(line string) string {
 	}
 	var words []string
 	skip := 0
-	for _, w := range strings.Split(line, " ") {
+	for w := range strings.SplitSeq(line, " ") {
 		switch {
 		case skip > 0:
 			skip--
@@ -153,7 +153,7 @@ func showProcesses() (string, error) {
 		if err != nil {
 			continue // it has ended, or belongs to somebody else
 		}
-		for _, v := range bytes.Split(environ, []byte{0}) {
+		for v := range bytes.SplitSeq(environ, []byte{0}) {
 			if bytes.HasPrefix(v, []byte("PORTLAB_RUN=")) {
 				lines = append(lines, fmt.Sprintf("process %s %s", filepath.Base(filepath.Dir(f)), v))
 			}

@@ -116,7 +116,7 @@ func (r *rules) parse(tableName, chainName string, all ...[]string) ([]rule, err
 	for _, words := range all {
 		one, err := parseRule(r.family, words)
 		if err == nil {
-			err = one.fits(tableName, chainName)
+			err = one.fits(chainName)
 		}
 		if err != nil {
 			err = fmt.Errorf("rule %q of %s/%s: %w", words, tableName, chainName, err)

@@ -91,7 +91,9 @@ func TestSidecarByHand(t *testing.T) {
 		t.Fatal(err)
 	}
 	port := free.Addr().(*net.TCPAddr).AddrPort()
-	free.Close()
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
 	for _, status := range []bool{false, true} {
 		t.Run(fmt.Sprintf("status=%v", status), func(t *testing.T) {
 			fd := 3
@@ -157,7 +159,9 @@ func gone(t *testing.T, address string) {
 		if err != nil {
 			return
 		}
-		c.Close()
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
 		time.Sleep(10 * time.Millisecond)
 	}
 	t.Errorf("something listens on %s still", address)
