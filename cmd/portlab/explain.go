@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -94,11 +95,7 @@ func writeExplanation(w io.Writer, t *lab.Trial, e *lab.Explanation) error {
 	out := bufio.NewWriter(w)
 	about := t.Strategy.About()
 	fmt.Fprintf(out, "# %s: %s\n#\n", t.Strategy.Name(), about.Summary)
-	fmt.Fprintf(out, "# A client at vantage %s dials", t.Vantage)
-	for _, to := range lab.Targets(t.Strategy, e.Front, t.Vantage, e.Replicas) {
-		fmt.Fprintf(out, " %s", to)
-	}
-	fmt.Fprint(out, ".\n")
+	fmt.Fprintf(out, "# A client at vantage %s dials %s.\n", t.Vantage, dialled(t, e))
 	for _, r := range e.Replicas {
 		fmt.Fprintf(out, "# Replica %s listens at %s.\n", r.Instance, r.Address)
 	}
@@ -108,6 +105,18 @@ func writeExplanation(w io.Writer, t *lab.Trial, e *lab.Explanation) error {
 	comments(out, "What to know:", caveats(t.Strategy), false)
 	comments(out, "Sources:", about.Sources, false)
 	return out.Flush()
+}
+
+// dialled is what a client dials, in words.
+func dialled(t *lab.Trial, e *lab.Explanation) string {
+	var all []string
+	for _, to := range lab.Targets(t.Strategy, e.Front, t.Vantage, e.Replicas) {
+		all = append(all, to.String())
+	}
+	if len(all) > 1 {
+		return "one of " + strings.Join(all, ", ")
+	}
+	return strings.Join(all, "")
 }
 
 func comments(w io.Writer, title string, items []string, numbered bool) {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,10 +39,14 @@ func (a *app) runCommand() *cobra.Command {
 		Short: "put replicas behind one port, drive load, test and report",
 		Long: `run starts replicas, puts them behind one port by a strategy, drives load
 through it, tests the distribution and the latency, takes everything back, and
-writes a report.`,
+writes a report. The result goes to the standard output, all else to the
+standard error.
+
+Claims, for --claim:
+` + claimHelp(),
 		Example: `  portlab run dnat --replicas 2 --requests 300
   portlab run dnat --weights 3,1 --vantage host
-  portlab run reuseport --claim uniform --format json`,
+  portlab run reuseport --claim "share within 10%" --claim "no loss" --format json`,
 		Args:              exactly("STRATEGY"),
 		ValidArgsFunction: completeStrategy,
 	}
@@ -64,6 +69,19 @@ func (f *runFlags) addTo(c *cobra.Command) {
 	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "say nothing on the way")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print what would be done, as explain does, and change nothing")
 	f.format, f.color = formatFlag(c), colorFlag(c)
+	var claims []string
+	for _, form := range claim.Forms() {
+		claims = append(claims, form.Text+"\t"+form.Meaning)
+	}
+	complete(c, "claim", claims...)
+}
+
+func claimHelp() string {
+	var b strings.Builder
+	for _, form := range claim.Forms() {
+		fmt.Fprintf(&b, "  %-24s%s\n", form.Text, form.Meaning)
+	}
+	return strings.TrimRight(b.String(), "\n")
 }
 
 // doRun checks all that was asked for before anything is touched.

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/guard"
+)
+
+func TestAnInterruptedRunSaysSoAndLeavesNoReport(t *testing.T) {
+	t.Chdir(t.TempDir())
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	var stdout, stderr bytes.Buffer
+	a := &app{
+		stdout: &stdout, stderr: &stderr, getenv: func(string) string { return "" },
+		runtimes: []lab.Runtime{&fakeRuntime{opening: func() { cancel(interrupt{syscall.SIGINT}) }}},
+		sweeper:  guard.Sweeper{},
+	}
+	if got := a.run(ctx, []string{"run", "client-side", "--vantage", "host"}); got != statusInterrupted {
+		t.Errorf("exit status %d, want %d", got, statusInterrupted)
+	}
+	if stdout.Len() > 0 {
+		t.Errorf("the standard output has %q", stdout.String())
+	}
+	for _, want := range []string{"starting replicas: ended after ", "portlab: interrupted by SIGINT\n"} {
+		if !strings.Contains(stderr.String(), want) {
+			t.Errorf("the standard error has no %q:\n%s", want, stderr.String())
+		}
+	}
+	if _, err := os.Stat(resultsDir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("there is a folder of results (%v)", err)
+	}
+}
