@@ -31,7 +31,7 @@ func Expose(ctx context.Context, h Host, j Journal, steps []Step) (*Exposure, er
 	x := &Exposure{host: h, journal: j}
 	for _, s := range steps {
 		if err := x.apply(ctx, s); err != nil {
-			return nil, errors.Join(err, x.Revert(ctx))
+			return nil, errors.Join(err, Unclean(x.Revert(ctx)))
 		}
 	}
 	return x, nil

@@ -54,3 +54,20 @@ func (e *RefusedError) Error() string { return e.What + ": " + e.Err.Error() }
 
 // Unwrap gives what the system said.
 func (e *RefusedError) Unwrap() error { return e.Err }
+
+// UncleanError says that something which a run made could not be taken away.
+type UncleanError struct{ Err error }
+
+func (e *UncleanError) Error() string { return "clean up: " + e.Err.Error() }
+
+// Unwrap gives what stood in the way.
+func (e *UncleanError) Unwrap() error { return e.Err }
+
+// Unclean makes an [UncleanError] of what went wrong while a run cleaned up,
+// and nil of nil.
+func Unclean(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &UncleanError{Err: err}
+}

@@ -180,8 +180,8 @@ func Run(ctx context.Context, t *Trial) (res *Result, samples []Sample, err erro
 	}
 	defer func() {
 		at := time.Now()
-		if e := fleet.Close(ctx); e != nil {
-			err = errors.Join(err, fmt.Errorf("clean up: %w", e))
+		if e := Unclean(fleet.Close(ctx)); e != nil {
+			err = errors.Join(err, e)
 		}
 		lap(&res.Timings.Close, at)
 	}()
@@ -205,8 +205,8 @@ func Run(ctx context.Context, t *Trial) (res *Result, samples []Sample, err erro
 	defer func() {
 		at := time.Now()
 		t.tell(Event{Phase: Cleaning})
-		if e := exposure.Revert(ctx); e != nil {
-			err = errors.Join(err, fmt.Errorf("clean up: %w", e))
+		if e := Unclean(exposure.Revert(ctx)); e != nil {
+			err = errors.Join(err, e)
 		}
 		lap(&res.Timings.Revert, at)
 	}()

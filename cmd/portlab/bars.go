@@ -15,6 +15,7 @@ import (
 // bars is a display for terminals: a row for each phase, with a bar for the
 // load, drawn anew while they last.
 type bars struct {
+	terminal io.Writer
 	progress *mpb.Progress
 	color    bool
 
@@ -27,7 +28,7 @@ func newBars(w io.Writer, color bool, more ...mpb.ContainerOption) *bars {
 	options := append([]mpb.ContainerOption{
 		mpb.WithOutput(w), mpb.WithWidth(30), mpb.WithRefreshRate(100 * time.Millisecond),
 	}, more...)
-	return &bars{progress: mpb.New(options...), color: color}
+	return &bars{terminal: w, progress: mpb.New(options...), color: color}
 }
 
 func (b *bars) event(e lab.Event) {
@@ -54,9 +55,12 @@ func (b *bars) event(e lab.Event) {
 func (b *bars) note(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.ended {
-		b.write(text)
+	if b.ended {
+		return
 	}
+	// An echoed ^C has moved the cursor, and mpb clears from where it stands.
+	_, _ = io.WriteString(b.terminal, "\r")
+	b.write(text)
 }
 
 // write puts a line above the rows.
@@ -74,6 +78,9 @@ func (b *bars) end(well bool) {
 	b.finish(well)
 	b.progress.Wait()
 	b.ended = true
+	if well { // the result follows
+		_, _ = io.WriteString(b.terminal, "\n")
+	}
 }
 
 // finish ends the row of the phase that lasts.

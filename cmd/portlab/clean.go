@@ -55,6 +55,9 @@ id in its name or label, and takes it away. Runs that live are left alone.`,
 			look = a.dead
 		}
 		found, err := look(c.Context(), only)
+		if err != nil && len(found) == 0 {
+			return err // that nothing was found says nothing
+		}
 		return errors.Join(a.printLeftovers(byRun(found, !*dry), *format), err)
 	}
 	return c

@@ -97,10 +97,12 @@ func engine(ctx context.Context, r lab.Runtime) finding {
 
 // leftBehind says whether dead runs left something.
 func (a *app) leftBehind(ctx context.Context) finding {
-	f := finding{Name: "nothing left by dead runs", State: present, Detail: "nothing found"}
+	f := finding{Name: "clean host", State: present, Detail: "dead runs have left nothing"}
 	traces, err := a.sweeper.Dead(ctx)
 	if err != nil {
-		return f.not(err)
+		f = f.not(err)
+		f.State = unknown
+		return f
 	}
 	if n := len(byRun(traces, false).Runs); n > 0 {
 		f.State, f.Detail = missing, fmt.Sprintf("dead runs: %d, things that they left: %d", n, len(traces))

@@ -46,33 +46,35 @@ func status(ctx context.Context, err error) int {
 	return statusBroken
 }
 
-// tell writes an error for people. Of an interrupted run it says only what
-// went wrong beside the interruption.
+// tell writes an error for people. What goes wrong in an interrupted run does
+// so because it was interrupted: of that it says only what could not be
+// cleaned up.
 func tell(ctx context.Context, w io.Writer, err error) {
 	if err == nil {
 		return
 	}
-	if ctx.Err() != nil {
-		fmt.Fprintf(w, "portlab: %v\n", context.Cause(ctx))
-		err = errors.Join(besides(err, context.Canceled)...)
-	}
-	if err != nil {
+	if ctx.Err() == nil {
 		fmt.Fprintf(w, "portlab: %v\n", err)
+		return
+	}
+	fmt.Fprintf(w, "portlab: %v\n", context.Cause(ctx))
+	for _, e := range leaves(err) {
+		var unclean *lab.UncleanError
+		if errors.As(e, &unclean) {
+			fmt.Fprintf(w, "portlab: %v\n", e)
+		}
 	}
 }
 
-// besides gives the errors joined in err that are not target.
-func besides(err, target error) []error {
+// leaves are the errors that are joined in err.
+func leaves(err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
-		if errors.Is(err, target) {
-			return nil
-		}
 		return []error{err}
 	}
-	var rest []error
+	var all []error
 	for _, e := range joined.Unwrap() {
-		rest = append(rest, besides(e, target)...)
+		all = append(all, leaves(e)...)
 	}
-	return rest
+	return all
 }

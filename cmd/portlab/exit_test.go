@@ -41,7 +41,8 @@ func TestTellOfAnInterruptedRunSaysOnlyWhatElseWentWrong(t *testing.T) {
 	cancel(interrupt{syscall.SIGTERM})
 	err := errors.Join(
 		fmt.Errorf("apply chain: %w", context.Canceled),
-		fmt.Errorf("clean up: %w", errors.New("the chain is in use")),
+		errors.New("the engine hung up"),
+		lab.Unclean(errors.New("the chain is in use")),
 	)
 	var out bytes.Buffer
 	tell(ctx, &out, err)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -75,11 +76,13 @@ func forwarding(h lab.Host) finding {
 	return f
 }
 
-// conntrack asks the kernel to delete no flow: that works where it can be
-// spoken to about flows.
+// conntrack asks the kernel to forget flows that cannot be: between addresses
+// for documents (RFC 5737).
 func conntrack(h lab.Host) finding {
 	f := finding{Name: "conntrack over netlink", State: present, Detail: "answers"}
-	if _, err := h.Flows().Forget(nil, nil); err != nil {
+	front := []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:9")}
+	replica := []netip.AddrPort{netip.MustParseAddrPort("198.51.100.1:9")}
+	if _, err := h.Flows().Forget(front, replica); err != nil {
 		f = f.not(err)
 		f.Remedy = or(f.Remedy, "modprobe nf_conntrack_netlink, and run with sudo")
 	}

@@ -12,6 +12,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 )
@@ -19,13 +20,19 @@ import (
 func main() {
 	// Before all else: as PID 1 of a container, a process without a handler
 	// does not hear SIGTERM at all (pid_namespaces(7)).
-	ctx, stop := untilSignal(context.Background(), endingSignals(os.Args[1:]), os.Exit)
+	ctx, stop := untilSignal(context.Background(), endingSignals(os.Args[1:]), endAtOnce)
 	if is, status := asGuard(ctx, newSweeper(), os.Stderr); is {
 		os.Exit(status)
 	}
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
+}
+
+// endAtOnce ends a process that was told twice to end.
+func endAtOnce() {
+	fmt.Fprintln(os.Stderr, "\nportlab: interrupted twice, ended at once: a run's guard takes back what is left")
+	os.Exit(statusInterrupted)
 }
 
 // run is the whole program but for the process around it. It returns the exit

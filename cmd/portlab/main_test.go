@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 		os.Exit(status)
 	}
 	testscript.Main(m, map[string]func(){"portlab": func() {
-		ctx, stop := untilSignal(context.Background(), endingSignals(os.Args[1:]), os.Exit)
+		ctx, stop := untilSignal(context.Background(), endingSignals(os.Args[1:]), endAtOnce)
 		defer stop()
 		os.Exit(fakeApp(os.Getenv).run(ctx, os.Args[1:]))
 	}})

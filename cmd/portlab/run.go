@@ -179,13 +179,7 @@ func (a *app) measure(ctx context.Context, t *lab.Trial, out *output, f *runFlag
 // sweeps this one if it dies.
 func (a *app) guarded(ctx context.Context, t *lab.Trial, show display) (*lab.Result, []lab.Sample, error) {
 	begun := time.Now()
-	swept, err := a.sweeper.Sweep(ctx)
-	if err != nil {
-		show.note("could not take away all that dead runs left: " + err.Error())
-	}
-	for _, x := range swept {
-		show.note(fmt.Sprintf("took away what the dead run %s had left: %s %s", x.Run, x.Kind, x.Name))
-	}
+	a.sweepBefore(ctx, show)
 	sweep := time.Since(begun)
 	g, err := guard.Start(ctx, t.Fleet.Run, guardWord)
 	if err != nil {
@@ -193,9 +187,8 @@ func (a *app) guarded(ctx context.Context, t *lab.Trial, show display) (*lab.Res
 	}
 	t.Journal = g
 	res, samples, err := lab.Run(ctx, t)
-	// After a run that broke on the way the guard is not dismissed: when this
-	// process ends, it looks whether all is clean.
-	if err == nil || res == nil {
+	// A guard that is not dismissed sweeps when this process has ended.
+	if unclean := (*lab.UncleanError)(nil); !errors.As(err, &unclean) {
 		err = errors.Join(err, g.Close(context.WithoutCancel(ctx)))
 	}
 	if res != nil {
@@ -204,6 +197,20 @@ func (a *app) guarded(ctx context.Context, t *lab.Trial, show display) (*lab.Res
 		noteVersion(&res.Environment)
 	}
 	return res, samples, err
+}
+
+// sweepBefore takes away what dead runs left. Where this user may not look, a
+// run of this user has left nothing.
+func (a *app) sweepBefore(ctx context.Context, show display) {
+	swept, err := a.sweeper.Sweep(ctx)
+	for _, x := range swept {
+		show.note(fmt.Sprintf("took away what the dead run %s had left: %s %s", x.Run, x.Kind, x.Name))
+	}
+	for _, e := range leaves(err) {
+		if e != nil && ctx.Err() == nil && !errors.Is(e, lab.ErrUnsupported) {
+			show.note("could not take away all that dead runs left: " + e.Error())
+		}
+	}
 }
 
 // give prints a result and writes its report.

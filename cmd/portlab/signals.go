@@ -26,11 +26,11 @@ func endingSignals(args []string) []os.Signal {
 }
 
 // untilSignal returns a context that the first of these signals ends, with an
-// [interrupt] as its cause. On the second it calls exit at once: what the run
+// [interrupt] as its cause. On the second it calls endAtOnce: what the run
 // owns is then swept by its guard. SIGPIPE is caught, so that a closed pipe is
 // an error of the write and not the end of the cleaning up; it is not ignored,
 // since an ignored signal is inherited by every program that is started.
-func untilSignal(ctx context.Context, ending []os.Signal, exit func(int)) (context.Context, func()) {
+func untilSignal(ctx context.Context, ending []os.Signal, endAtOnce func()) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	got := make(chan os.Signal, 2)
 	signal.Notify(got, append(slices.Clone(ending), syscall.SIGPIPE)...)
@@ -45,7 +45,7 @@ func untilSignal(ctx context.Context, ending []os.Signal, exit func(int)) (conte
 					continue
 				}
 				if ctx.Err() != nil {
-					exit(statusInterrupted)
+					endAtOnce()
 					return
 				}
 				cancel(interrupt{s.(syscall.Signal)})
