@@ -102,7 +102,7 @@ func (r *Runtime) Open(ctx context.Context, spec lab.FleetSpec) (lab.Fleet, erro
 	}
 	f := &fleet{engine: e, spec: spec, binary: r.binary}
 	if err := f.open(ctx); err != nil {
-		return nil, errors.Join(err, f.Close(ctx))
+		return nil, errors.Join(err, lab.Unclean(f.Close(ctx)))
 	}
 	return f, nil
 }
