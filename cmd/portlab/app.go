@@ -70,20 +70,6 @@ refuted; 2 bad usage; 3 cannot run here; 4 broken on the way; 130 interrupted.`,
 		a.serveCommand(), a.versionCommand(), a.completionCommand(),
 		a.pauseCommand(), a.proxyCommand(),
 	)
-	root.InitDefaultHelpCmd()
+	root.SetHelpCommand(a.helpCommand())
 	return root
-}
-
-// noCommand is what happens when the first word is no command.
-func noCommand(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return c.Help()
-	}
-	var names []string
-	for _, sub := range c.Commands() {
-		if sub.IsAvailableCommand() {
-			names = append(names, sub.Name())
-		}
-	}
-	return lab.Usagef("unknown command %q%s: see portlab --help", args[0], orNearest("", args[0], names))
 }

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -13,9 +11,7 @@ import (
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/claim"
-	"github.com/portlab/portlab/lab/guard"
 	"github.com/portlab/portlab/lab/load"
-	"github.com/portlab/portlab/report"
 )
 
 // runFlags are those of run beside the fleet's.
@@ -62,9 +58,9 @@ func (f *runFlags) addTo(c *cobra.Command) {
 	c.Flags().DurationVar(&f.plan.Timeout, "timeout", f.plan.Timeout, "how long a request may take")
 	c.Flags().StringVar(&f.plan.Path, "path", f.plan.Path, "path of the requests, such as /?delay=5ms")
 	c.Flags().Uint64Var(&f.plan.Seed, "seed", 0, "of all that is random in the load; 0: another one each time")
-	c.Flags().StringArrayVar(&f.claims, "claim", nil, "a claim to hold the measurement against; may be repeated; refuted, the exit status is 1")
+	c.Flags().StringArrayVar(&f.claims, "claim", nil, "a `CLAIM` to hold the measurement against; may be repeated; refuted, the exit status is 1")
 	c.Flags().BoolVar(&f.assert, "assert", false, "exit with status 1 if any claim is refuted, those made by default too")
-	c.Flags().StringVar(&f.out, "out", "", "empty or new folder for the report, none for no report (default portlab-results/TIME-STRATEGY)")
+	c.Flags().StringVar(&f.out, "out", "", "new or empty folder `DIR` for the report, none for no report (default portlab-results/TIME-STRATEGY)")
 	c.Flags().BoolVar(&f.noReport, "no-report", false, "write no report: the same as --out none")
 	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "say nothing on the way")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print what would be done, as explain does, and change nothing")
@@ -149,105 +145,6 @@ func (f *runFlags) judges() (claims []lab.Claim, asked int, err error) {
 		asked = len(claims)
 	}
 	return claims, asked, nil
-}
-
-// measure runs a trial with all that keeps the host safe around it, and gives
-// out its result.
-func (a *app) measure(ctx context.Context, t *lab.Trial, out *output, f *runFlags) error {
-	show := a.newDisplay(f.quiet, *f.color)
-	if w, ok := t.Strategy.(lab.Warner); ok {
-		show.note("warning: " + w.Warning())
-	}
-	if f.runtime == anyRuntime {
-		show.note("runtime: " + t.Runtime.Name())
-	}
-	stop := context.AfterFunc(ctx, func() { show.note("interrupted: taking everything back") })
-	t.Watch = show.event
-	res, samples, err := a.guarded(ctx, t, show)
-	stop()
-	show.end(err == nil)
-	if err != nil {
-		return err
-	}
-	if err := a.give(res, samples, out, f); err != nil {
-		return err
-	}
-	return verdict(res)
-}
-
-// guarded sweeps the runs that died, and runs a trial under a guard that
-// sweeps this one if it dies.
-func (a *app) guarded(ctx context.Context, t *lab.Trial, show display) (*lab.Result, []lab.Sample, error) {
-	begun := time.Now()
-	a.sweepBefore(ctx, show)
-	sweep := time.Since(begun)
-	g, err := guard.Start(ctx, t.Fleet.Run, guardWord)
-	if err != nil {
-		return nil, nil, fmt.Errorf("start the guard that cleans up if the run dies: %w", err)
-	}
-	t.Journal = g
-	res, samples, err := lab.Run(ctx, t)
-	// A guard that is not dismissed sweeps when this process has ended.
-	if unclean := (*lab.UncleanError)(nil); !errors.As(err, &unclean) {
-		err = errors.Join(err, g.Close(context.WithoutCancel(ctx)))
-	}
-	if res != nil {
-		res.Timings.Sweep = sweep
-		res.Timings.Total = time.Since(begun)
-		noteVersion(&res.Environment)
-	}
-	return res, samples, err
-}
-
-// sweepBefore takes away what dead runs left. Where this user may not look, a
-// run of this user has left nothing.
-func (a *app) sweepBefore(ctx context.Context, show display) {
-	swept, err := a.sweeper.Sweep(ctx)
-	for _, x := range swept {
-		show.note(fmt.Sprintf("took away what the dead run %s had left: %s %s", x.Run, x.Kind, x.Name))
-	}
-	for _, e := range leaves(err) {
-		if e != nil && ctx.Err() == nil && !errors.Is(e, lab.ErrUnsupported) {
-			show.note("could not take away all that dead runs left: " + e.Error())
-		}
-	}
-}
-
-// give prints a result and writes its report.
-func (a *app) give(res *lab.Result, samples []lab.Sample, out *output, f *runFlags) error {
-	if err := a.print(res, *f.format, *f.color); err != nil {
-		return fmt.Errorf("print the result: %w", err)
-	}
-	where, err := out.write(res, samples, a.getenv)
-	if err != nil {
-		return err
-	}
-	if where != "" && !f.quiet {
-		fmt.Fprintln(a.stderr, "report: "+where)
-	}
-	return nil
-}
-
-// print writes a result to the standard output.
-func (a *app) print(res *lab.Result, format, color string) error {
-	if format == formatJSON {
-		return report.JSON(a.stdout, res)
-	}
-	return report.Text(a.stdout, res, a.colored(a.stdout, color))
-}
-
-// verdict is the error for a result of which a claim asked for is refuted.
-func verdict(res *lab.Result) error {
-	var refuted []string
-	for _, v := range res.Verdicts {
-		if v.Asked && v.Outcome == lab.Refuted {
-			refuted = append(refuted, v.Claim)
-		}
-	}
-	if len(refuted) == 0 {
-		return nil
-	}
-	return &refutedError{claims: refuted}
 }
 
 func randomSeed() uint64 {

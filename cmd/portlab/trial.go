@@ -34,7 +34,8 @@ const anyRuntime = "auto"
 func (a *app) addFleetFlags(c *cobra.Command) *fleetFlags {
 	f := &fleetFlags{}
 	c.Flags().IntVar(&f.replicas, "replicas", 2, "how many replicas")
-	c.Flags().Float64SliceVar(&f.weights, "weights", nil, "weights of the replicas, joined by commas, such as 3,1 (default equal)")
+	c.Flags().Float64SliceVar(&f.weights, "weights", nil, "weights of the replicas, `W,W`, such as 3,1 (default equal)")
+	c.Flags().Lookup("weights").DefValue = "" // else help shows []
 	c.Flags().Uint16Var(&f.port, "port", 0, "port of the front; 0: the first free one from 8080 on")
 	c.Flags().StringVar(&f.vantage, "vantage", string(lab.External), "where the client stands: external, host, localhost or peer")
 	c.Flags().StringVar(&f.runtime, "runtime", anyRuntime, "what makes host and replicas: "+strings.Join(a.runtimeWords(), " or "))
