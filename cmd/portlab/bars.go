@@ -89,11 +89,7 @@ func (b *bars) finish(well bool) {
 		return
 	}
 	b.row.finish(well)
-	if well {
-		b.row.bar.SetTotal(-1, true)
-		return
-	}
-	b.row.bar.Abort(false)
+	b.row.bar.SetTotal(-1, true)
 }
 
 // addRow begins a row. Its bar has no total at first: mpb would take one with a

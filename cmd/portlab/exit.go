@@ -59,8 +59,7 @@ func tell(ctx context.Context, w io.Writer, err error) {
 	}
 	fmt.Fprintf(w, "portlab: %v\n", context.Cause(ctx))
 	for _, e := range leaves(err) {
-		var unclean *lab.UncleanError
-		if errors.As(e, &unclean) {
+		if _, ok := errors.AsType[*lab.UncleanError](e); ok {
 			fmt.Fprintf(w, "portlab: %v\n", e)
 		}
 	}

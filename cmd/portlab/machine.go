@@ -21,7 +21,7 @@ func thisMachine(ctx context.Context) []finding {
 	if err != nil {
 		return []finding{finding{Name: "network namespace", Required: true}.not(err)}
 	}
-	defer own.Close() //nolint:errcheck // opened only to be read
+	defer own.Close()
 	h := kernel.NewHost(own, nil)
 	return []finding{
 		privilege(), packetFilter(ctx, h), forwarding(h), conntrack(h),
@@ -31,9 +31,8 @@ func thisMachine(ctx context.Context) []finding {
 
 // not is the finding for what an error says is not there, or could not be told.
 func (f finding) not(err error) finding {
-	var no *lab.UnsupportedError
 	f.State, f.Detail = unknown, err.Error()
-	if errors.As(err, &no) {
+	if no, ok := errors.AsType[*lab.UnsupportedError](err); ok {
 		f.State, f.Detail, f.Remedy = missing, no.Reason, no.Remedy
 	}
 	return f

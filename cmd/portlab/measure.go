@@ -47,8 +47,9 @@ func (a *app) guarded(ctx context.Context, t *lab.Trial, show display) (*lab.Res
 	}
 	t.Journal = g
 	res, samples, err := lab.Run(ctx, t)
-	// A guard that is not dismissed sweeps when this process has ended.
-	if unclean := (*lab.UncleanError)(nil); !errors.As(err, &unclean) {
+	if _, unclean := errors.AsType[*lab.UncleanError](err); unclean {
+		err = errors.Join(err, g.HandOver(context.WithoutCancel(ctx)))
+	} else {
 		err = errors.Join(err, g.Close(context.WithoutCancel(ctx)))
 	}
 	if res != nil {

@@ -133,12 +133,18 @@ func firstMissing(dir string) string {
 // giveBack gives what was written under sudo(8) to the user who typed it, so
 // that it can be deleted without sudo.
 func giveBack(getenv func(string) string, dir, link string) error {
-	uid, e1 := strconv.Atoi(getenv("SUDO_UID"))
-	gid, e2 := strconv.Atoi(getenv("SUDO_GID"))
-	if e1 != nil || e2 != nil || os.Geteuid() != 0 {
+	if getenv("SUDO_UID") == "" || os.Geteuid() != 0 {
 		return nil // not under sudo
 	}
-	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+	uid, err := strconv.Atoi(getenv("SUDO_UID"))
+	if err != nil {
+		return fmt.Errorf("read SUDO_UID: %w", err)
+	}
+	gid, err := strconv.Atoi(getenv("SUDO_GID"))
+	if err != nil {
+		return fmt.Errorf("read SUDO_GID: %w", err)
+	}
+	err = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		return errors.Join(err, os.Lchown(path, uid, gid))
 	})
 	if link == "" {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -81,10 +82,8 @@ func exactly(names ...string) cobra.PositionalArgs {
 
 // oneOf refuses a value of a flag that is none of these words.
 func oneOf(flag, value string, words ...string) error {
-	for _, w := range words {
-		if w == value {
-			return nil
-		}
+	if slices.Contains(words, value) {
+		return nil
 	}
 	last := len(words) - 1
 	return lab.Usagef("--%s wants %s or %s, not %q", flag, strings.Join(words[:last], ", "), words[last], value)
