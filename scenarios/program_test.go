@@ -52,6 +52,7 @@ func start(t *testing.T, env []string, args ...string) *program {
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = p.Process.Kill() }) // most have ended by then
 	return p
 }
 
@@ -102,7 +103,10 @@ var moments = []struct {
 	{"at-once", func(*testing.T, *program) {}},
 	{"starting-replicas", func(t *testing.T, p *program) { p.says(t, string(lab.Opening)); time.Sleep(150 * time.Millisecond) }},
 	{"exposing", func(t *testing.T, p *program) { p.says(t, string(lab.Exposing)) }},
-	{"load", func(t *testing.T, p *program) { p.says(t, string(lab.Loading)); time.Sleep(100 * time.Millisecond) }},
+	{"load", func(t *testing.T, p *program) {
+		p.says(t, string(lab.Probing)+": done")
+		time.Sleep(100 * time.Millisecond)
+	}},
 }
 
 func TestKilledRunLeavesNothing(t *testing.T) {
@@ -201,8 +205,10 @@ func TestTroubleIsSaid(t *testing.T) {
 	}{
 		{"port-in-use", "in use by", 3, nil, []string{"run", "dnat", "--port", port}},
 		{"no-engine", "no Docker engine answers", 3, []string{"DOCKER_HOST=unix:///nonexistent.sock"}, []string{"run", "dnat"}},
-		{"no-iptables", "iptables", 3, []string{"PATH=/nonexistent"}, []string{"run", "dnat"}},
-		{"no-such-image", "no-such-image", 4, nil, []string{"run", "dnat", "--image", "portlab.invalid/no-such-image:none"}},
+		{"unknown-strategy", "dnat", 2, nil, []string{"run", "dnta"}},
+		{"zero-replicas", "replica", 2, nil, []string{"run", "dnat", "--replicas", "0"}},
+		{"more-weights-than-replicas", "weights", 2, nil, []string{"run", "dnat", "--weights", "1,2,3"}},
+		{"no-such-image", "portlab.invalid", 4, nil, []string{"run", "dnat", "--image", "portlab.invalid/no-such-image:none", "--image-port", "80"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := snapshot(t)
@@ -226,7 +232,7 @@ func TestEngineThatDiesInMidRun(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "docker.sock")
 	engine := relay(t, path, "/var/run/docker.sock")
 	p := start(t, []string{"DOCKER_HOST=unix://" + path}, "run", "dnat", "--requests", "20000", "--no-report")
-	p.says(t, string(lab.Loading))
+	p.says(t, string(lab.Probing)+": done")
 	engine.die()
 	if got := p.status(t); got != 4 {
 		t.Errorf("exit status %d, want 4\n%s", got, p.stderr.String())
@@ -288,5 +294,17 @@ func (r *relayed) die() {
 	defer r.mu.Unlock()
 	for _, c := range r.conns {
 		c.Close()
+	}
+}
+
+// Without iptables there is a word on how to get it. It is hidden in a mount
+// namespace of the run's own.
+func TestNoIptables(t *testing.T) {
+	bench(t)
+	out, err := exec.Command("unshare", "--mount", "sh", "-c",
+		`mount -t tmpfs none /etc/alternatives && exec "$0" run dnat --no-report`, labtest.Binary(t)).CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 3 || !strings.Contains(string(out), "install iptables") {
+		t.Errorf("%v, want exit status 3 and how to install iptables:\n%s", err, out)
 	}
 }

@@ -74,14 +74,15 @@ func (a *app) sweepBefore(ctx context.Context, show display) {
 	}
 }
 
-// give prints a result and writes its report.
+// give writes a result's report and prints it, in this order: a closed pipe
+// costs no report.
 func (a *app) give(res *lab.Result, samples []lab.Sample, out *output, f *runFlags) error {
-	if err := a.print(res, *f.format, *f.color); err != nil {
-		return fmt.Errorf("print the result: %w", err)
-	}
 	where, err := out.write(res, samples, a.getenv)
 	if err != nil {
-		return err
+		return errors.Join(err, a.print(res, *f.format, *f.color))
+	}
+	if err := a.print(res, *f.format, *f.color); err != nil {
+		return fmt.Errorf("print the result: %w", err)
 	}
 	if where != "" && !f.quiet {
 		fmt.Fprintln(a.stderr, "report: "+where)

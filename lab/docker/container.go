@@ -136,8 +136,11 @@ func portIsTaken(err error) bool {
 }
 
 // remove ends a container, after so long for it to drain, and removes it; no
-// error if it is gone.
+// error if it is gone. Without a drain it is killed and removed in one request.
 func (f *fleet) remove(ctx context.Context, c testcontainers.Container, drain time.Duration) error {
+	if drain == 0 {
+		return f.engine.removeContainer(ctx, c.GetContainerID())
+	}
 	err := c.Terminate(ctx, testcontainers.StopTimeout(drain))
 	if err == nil || errdefs.IsNotFound(err) {
 		return nil

@@ -50,6 +50,11 @@ func connect(ctx context.Context, network string) (*engine, error) {
 		return nil, err
 	}
 	e := &engine{provider: p, api: p.Client(), address: p.Client().DaemonHost(), home: home}
+	// testcontainers-go passes over an address that does not answer; nobody who
+	// names one wants another.
+	if asked := os.Getenv("DOCKER_HOST"); asked != "" && asked != e.address {
+		return nil, noEngine(asked, errors.New("DOCKER_HOST names it"))
+	}
 	if !strings.HasPrefix(e.address, "unix://") {
 		return nil, &lab.UnsupportedError{
 			What: "the docker runtime", Reason: "the engine at " + e.address + " is not on this machine, where the rules would be made",

@@ -156,6 +156,29 @@ func (g *Guard) Close(ctx context.Context) error {
 	return errors.Join(err, g.awaitEnd(ctx), conn.Close(), g.live.conn.Close())
 }
 
+// HandOver leaves the sweep to the guard, for a run that could not clean up by
+// itself, and returns when it has swept, or has taken longer than any sweep
+// should. Once it has, the run no longer counts as alive.
+func (g *Guard) HandOver(ctx context.Context) error {
+	g.mu.Lock()
+	conn := g.conn
+	g.conn = nil
+	g.mu.Unlock()
+	if conn == nil {
+		return nil
+	}
+	mine.Lock()
+	delete(mine.guards, g)
+	mine.Unlock()
+	err := errors.Join(conn.Close(), g.live.conn.Close())
+	select {
+	case <-g.ended:
+	case <-time.After(sweepPasses * sweepPause):
+	case <-ctx.Done():
+	}
+	return err
+}
+
 // awaitEnd returns when the guard has ended; one that does not is killed, as it
 // has nothing left to do.
 func (g *Guard) awaitEnd(ctx context.Context) error {

@@ -197,3 +197,28 @@ func BenchmarkStartAndClose(b *testing.B) {
 		}
 	}
 }
+
+// A run that could not clean up is swept by its guard while the run's process
+// still lives.
+func TestHandedOverRunIsSwept(t *testing.T) {
+	w := world(t.TempDir())
+	t.Setenv(envWorld, string(w))
+	run := lab.NewRunID()
+	g, err := Start(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.leave(run); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.HandOver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	left, err := w.sweeper().traces(t.Context(), func(id lab.RunID) bool { return id == run })
+	if err != nil || len(left) != 0 {
+		t.Errorf("%d traces are left, %v", len(left), err)
+	}
+	if Alive(run) {
+		t.Error("the run counts as alive")
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -28,6 +29,9 @@ func Binary(t testing.TB) string {
 // machine, so that each sees its own traces only; then it deletes what
 // [Binary] built. It is for TestMain.
 func Main(m *testing.M) {
+	if fuzzWorker() {
+		os.Exit(m.Run()) // its parent has the turn, and waits for it
+	}
 	release, err := alone(10 * time.Minute)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -43,6 +47,10 @@ func Main(m *testing.M) {
 	release()
 	os.Exit(status)
 }
+
+// fuzzWorker says whether this process was started by go test -fuzz to do a
+// part of its work.
+func fuzzWorker() bool { return slices.Contains(os.Args, "-test.fuzzworker") }
 
 // alone waits for its turn. The turn is an abstract Unix socket (unix(7)):
 // however the tests end, the kernel passes it on, and no file stays.
