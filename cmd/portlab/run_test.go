@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -37,5 +38,25 @@ func TestAnInterruptedRunSaysSoAndLeavesNoReport(t *testing.T) {
 	}
 	if _, err := os.Stat(resultsDir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("there is a folder of results (%v)", err)
+	}
+}
+
+// closed is a pipe that nobody reads.
+type closed struct{}
+
+func (closed) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+func TestAClosedPipeCostsNoReport(t *testing.T) {
+	t.Chdir(t.TempDir())
+	a := &app{
+		stdout: closed{}, stderr: io.Discard, getenv: func(string) string { return "" },
+		runtimes: []lab.Runtime{&fakeRuntime{}},
+	}
+	args := []string{"run", "client-side", "--vantage", "host", "--requests", "10"}
+	if got := a.run(t.Context(), args); got != statusBroken {
+		t.Errorf("exit status %d, want %d", got, statusBroken)
+	}
+	if _, err := os.Stat("portlab-results/latest/result.json"); err != nil {
+		t.Errorf("there is no report: %v", err)
 	}
 }
