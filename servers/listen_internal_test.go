@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -49,7 +50,7 @@ func TestFailedListenLeavesNothingOpen(t *testing.T) {
 	if err := closeAll(free); err != nil {
 		t.Fatal(err)
 	}
-	both := append(at, netip.MustParseAddrPort("192.0.2.1:0")) // TEST-NET-1, RFC 5737
+	both := append(slices.Clone(at), netip.MustParseAddrPort("192.0.2.1:0")) // TEST-NET-1, RFC 5737
 	if _, err := listen(context.Background(), both, false); err == nil {
 		t.Fatal("it listens on an address that is not here")
 	}

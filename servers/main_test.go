@@ -38,12 +38,18 @@ func TestMain(m *testing.M) {
 	if !ok {
 		os.Exit(m.Run())
 	}
+	os.Exit(behaveAs(child))
+}
+
+// behaveAs runs a child until it ends or is told to, and returns its exit status.
+func behaveAs(child func(context.Context) error) int {
 	ctx, stop := servers.NotifyContext(context.Background())
 	defer stop()
 	if err := child(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(4)
+		return 4
 	}
+	return 0
 }
 
 // slowStart is a server that has so much to do before it listens that it is

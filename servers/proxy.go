@@ -49,14 +49,14 @@ func RunProxy(ctx context.Context, configPath string, log io.Writer) error {
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
-	if ctx.Err() != nil {
+	if ended(ctx) {
 		return nil
 	}
 	p, err := listenProxy(ctx, configPath, log)
 	switch {
 	case err == nil:
 		return p.serve(ctx, reload)
-	case ctx.Err() != nil:
+	case ended(ctx):
 		return nil // told to end while it started
 	}
 	return err

@@ -30,7 +30,7 @@ func TestReadProxyConfig(t *testing.T) {
 }
 
 func TestProxyConfigIsStrict(t *testing.T) {
-	with := func(old, new string) string { return strings.Replace(documented, old, new, 1) }
+	with := func(part, instead string) string { return strings.Replace(documented, part, instead, 1) }
 	for text, what := range map[string]string{
 		``:                                     "EOF",
 		`{}`:                                   `"listen" names no address`,

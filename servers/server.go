@@ -31,14 +31,14 @@ type Server struct {
 // the drain was whole, and at once if ctx has ended before. Errors: those of
 // [Listen] and [Server.Serve].
 func Run(ctx context.Context, c Config, log io.Writer) error {
-	if ctx.Err() != nil {
+	if ended(ctx) {
 		return nil
 	}
 	s, err := Listen(ctx, c, log)
 	switch {
 	case err == nil:
 		return s.Serve(ctx)
-	case ctx.Err() != nil:
+	case ended(ctx):
 		return nil // told to end while it started
 	}
 	return err

@@ -30,3 +30,7 @@ func NotifyContext(parent context.Context) (ctx context.Context, stop context.Ca
 	}()
 	return ctx, func() { cancel(nil) }
 }
+
+// ended says whether ctx has ended. To a server that is an order, which it
+// follows, and no error.
+func ended(ctx context.Context) bool { return ctx.Err() != nil }

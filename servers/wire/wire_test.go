@@ -117,7 +117,7 @@ func TestForwardCompatible(t *testing.T) {
 }
 
 func TestParseRefuses(t *testing.T) {
-	with := func(old, new string) string { return strings.Replace(example, old, new, 1) }
+	with := func(part, instead string) string { return strings.Replace(example, part, instead, 1) }
 	for line, what := range map[string]string{
 		"":                                       "the key v is missing",
 		"v=2":                                    "version 2",
