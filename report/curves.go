@@ -19,7 +19,7 @@ const (
 
 // curvesOf chooses the lines of the latency plot, in the order in which they
 // are drawn: one for each instance or, where there are many, a sheaf of them
-// behind the fastest, the slowest and all together. It returns a [noPlot] for
+// behind the fastest, the slowest and all together. It returns a [noPlotError] for
 // fewer than two answers.
 func curvesOf(r *lab.Result, samples []lab.Sample) ([]curve, error) {
 	byName := map[string][]time.Duration{}
@@ -32,9 +32,9 @@ func curvesOf(r *lab.Result, samples []lab.Sample) ([]curve, error) {
 	}
 	switch len(all) {
 	case 0:
-		return nil, &noPlot{"no request was answered"}
+		return nil, &noPlotError{"no request was answered"}
 	case 1:
-		return nil, &noPlot{"one answered request has no distribution"}
+		return nil, &noPlotError{"one answered request has no distribution"}
 	}
 	slices.Sort(all)
 	total := curve{name: "all", latency: all, style: draw.LineStyle{Color: black, Width: vg.Points(2)}}

@@ -134,11 +134,11 @@ func sameFields(t *testing.T, at string, typ reflect.Type, n *node, defs map[str
 		return
 	}
 	var names []string
-	for i := range typ.NumField() {
-		name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+	for field := range typ.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		names = append(names, name)
 		if p := n.Properties[name]; p != nil {
-			sameFields(t, at+"."+name, typ.Field(i).Type, p, defs)
+			sameFields(t, at+"."+name, field.Type, p, defs)
 		}
 	}
 	slices.Sort(names)

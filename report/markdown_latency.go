@@ -37,8 +37,7 @@ func (p *page) latency(r *lab.Result, samples []lab.Sample) {
 
 func (p *page) latencyPlot(r *lab.Result, samples []lab.Sample) {
 	_, err := curvesOf(r, samples)
-	var none *noPlot
-	if errors.As(err, &none) {
+	if none, ok := errors.AsType[*noPlotError](err); ok {
 		p.block("There is no plot: " + none.Error() + ".")
 		return
 	}

@@ -15,10 +15,10 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// noPlot says why these data have no plot.
-type noPlot struct{ reason string }
+// noPlotError says why these data have no plot.
+type noPlotError struct{ reason string }
 
-func (e *noPlot) Error() string { return e.reason }
+func (e *noPlotError) Error() string { return e.reason }
 
 // The size of a plot, in points: as wide as the text of a code host, and half as high.
 const (

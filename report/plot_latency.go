@@ -16,7 +16,7 @@ import (
 )
 
 // plotLatency draws the empirical distribution function of the latency, a line
-// for each instance. It returns a [noPlot] where fewer than two requests were
+// for each instance. It returns a [noPlotError] where fewer than two requests were
 // answered.
 func plotLatency(w io.Writer, r *lab.Result, samples []lab.Sample) error {
 	c, err := latencyChart(r, samples)

@@ -19,7 +19,7 @@ const namedBars = 16
 const boundedBars = 100
 
 // plotShares draws a bar for each instance's share of the connections, with
-// its interval and the expected share. It returns a [noPlot] where no
+// its interval and the expected share. It returns a [noPlotError] where no
 // connection reached an instance.
 func plotShares(w io.Writer, r *lab.Result) error {
 	c, err := sharesChart(r)
@@ -31,7 +31,7 @@ func plotShares(w io.Writer, r *lab.Result) error {
 
 func sharesChart(r *lab.Result) (*chart, error) {
 	if !served(r) {
-		return nil, &noPlot{"no connection is known to have reached a replica"}
+		return nil, &noPlotError{"no connection is known to have reached a replica"}
 	}
 	all := portions(r)
 	c := newChart("Connections by instance", "instance", "share of connections (%)")

@@ -20,7 +20,7 @@ func words(t *testing.T, svg []byte) []string {
 	d := xml.NewDecoder(bytes.NewReader(svg))
 	for inText := false; ; {
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all
 		}
 		if err != nil {
@@ -78,9 +78,8 @@ func TestPlotsAreDrawnOrTheReasonIsGiven(t *testing.T) {
 
 func drawn(t *testing.T, want bool, svg *bytes.Buffer, err error) {
 	t.Helper()
-	var none *noPlot
 	if !want {
-		if !errors.As(err, &none) || none.reason == "" {
+		if none, ok := errors.AsType[*noPlotError](err); !ok || none.reason == "" {
 			t.Errorf("error %v, want the reason why there is no plot", err)
 		}
 		return
@@ -105,8 +104,7 @@ func TestPlotNamesAFewInstancesAndNumbersMany(t *testing.T) {
 		} {
 			var b bytes.Buffer
 			err := plot(&b)
-			var none *noPlot
-			if errors.As(err, &none) {
+			if _, none := errors.AsType[*noPlotError](err); none {
 				continue
 			}
 			if err != nil {

@@ -85,7 +85,7 @@ func readCSV(in io.Reader) ([]lab.Sample, error) {
 	samples := []lab.Sample{}
 	for {
 		row, err := r.Read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return samples, nil
 		}
 		if err != nil {
@@ -115,7 +115,7 @@ func readRow(row []string) (lab.Sample, error) {
 
 // rowError says what an error of the file's form means.
 func rowError(r *csv.Reader, err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return errors.New("it ends early, before its header")
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {

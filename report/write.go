@@ -48,7 +48,8 @@ func Write(dir string, r *lab.Result, samples []lab.Sample) error {
 	if err != nil {
 		return fmt.Errorf("make room for the report: %w: choose a folder that you may write to with --out", err)
 	}
-	defer os.RemoveAll(stage)
+	// By then it is gone or empty, or an error that says more is returned.
+	defer func() { _ = os.RemoveAll(stage) }()
 	files, err := fill(stage, r, samples)
 	if err != nil {
 		return fmt.Errorf("write a report: %w: is there space left? choose another folder with --out", err)
@@ -107,8 +108,7 @@ func fill(dir string, r *lab.Result, samples []lab.Sample) ([]string, error) {
 	var names []string
 	for _, f := range writers {
 		err := create(filepath.Join(dir, f.name), f.write)
-		var none *noPlot
-		if errors.As(err, &none) {
+		if _, none := errors.AsType[*noPlotError](err); none {
 			continue
 		}
 		if err != nil {
