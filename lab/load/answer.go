@@ -31,6 +31,12 @@ type malformedError struct{ err error }
 func (e *malformedError) Error() string { return e.err.Error() }
 func (e *malformedError) Unwrap() error { return e.err }
 
+// answerHead is what is kept of an answer.
+type answerHead struct {
+	status int
+	header http.Header
+}
+
 // answerReader reads one HTTP answer. It notes when its first byte came and
 // what ended it, so that a fault of the connection can be told from one of the
 // answer, whatever the parser makes of it.
@@ -66,17 +72,17 @@ func (r *answerReader) Read(p []byte) (int, error) {
 }
 
 // read reads one answer from a connection, to its last byte. It returns the
-// answer also beside an error, once its header was whole. The errors are those
+// head also beside an error, once it was whole, and nil before. The errors are those
 // of the connection, errClosedEarly, errTooLong, or a malformedError.
-func (r *answerReader) read(from io.Reader) (*http.Response, error) {
+func (r *answerReader) read(from io.Reader) (*answerHead, error) {
 	r.from, r.first, r.left, r.end = from, 0, maxHeaderBytes, nil
 	r.buffer.Reset(r)
 	answer, err := r.final()
-	if err == nil {
-		r.left = maxBodyBytes
-		err = drain(answer)
+	if err != nil {
+		return nil, r.why(err)
 	}
-	return answer, r.why(err)
+	r.left = maxBodyBytes
+	return &answerHead{answer.StatusCode, answer.Header}, r.why(drain(answer))
 }
 
 // final reads the header of the final answer.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -167,21 +166,21 @@ func FuzzAnswer(f *testing.F) {
 			return left.Read(p[:min(len(p), int(step)+1)])
 		})
 		r := newAnswerReader(func() time.Duration { return 1 })
-		answer, err := r.read(from)
+		head, err := r.read(from)
 		if (r.first != 0) != (len(data) > 0) {
 			t.Errorf("first byte at %s of %d bytes", r.first, len(data))
 		}
-		checkOutcome(t, answer, err, last)
+		checkOutcome(t, head, err, last)
 	})
 }
 
-func checkOutcome(t *testing.T, answer *http.Response, err, last error) {
+func checkOutcome(t *testing.T, head *answerHead, err, last error) {
 	t.Helper()
 	if err == nil {
-		if answer == nil || answer.StatusCode < 101 {
-			t.Fatalf("no error, and answer %v", answer)
+		if head == nil || head.status < 101 {
+			t.Fatalf("no error, and head %v", head)
 		}
-		err = identify(&lab.Sample{}, answer.Header)
+		err = identify(&lab.Sample{}, head.header)
 	}
 	if err == nil {
 		return

@@ -119,7 +119,10 @@ func TestNeverMoreAtATimeThanWorkers(t *testing.T) {
 	var now, most atomic.Int32
 	to := rawServer(t, func(c *net.TCPConn) {
 		n := now.Add(1)
-		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		for m := most.Load(); n > m; m = most.Load() {
+			if most.CompareAndSwap(m, n) {
+				break
+			}
 		}
 		_, err := readRequest(c)
 		time.Sleep(time.Millisecond)
@@ -210,8 +213,7 @@ func TestUsageErrors(t *testing.T) {
 			p := plan(1, 1)
 			p.Path = test.path
 			err := Simple{}.Drive(t.Context(), Local{}, p, test.to, func(lab.Sample) { t.Error("a sample") })
-			var usage *lab.UsageError
-			if !errors.As(err, &usage) {
+			if _, usage := errors.AsType[*lab.UsageError](err); !usage {
 				t.Errorf("error %v, want a usage error", err)
 			}
 		})

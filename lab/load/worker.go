@@ -103,14 +103,14 @@ func (w *worker) exchange(ctx context.Context, conn *connection, t *target, s *l
 	if _, err := conn.Write(t.request); err != nil {
 		return err
 	}
-	answer, err := w.answer.read(conn)
+	head, err := w.answer.read(conn)
 	s.FirstByte = w.answer.first
-	if answer == nil {
+	if head == nil {
 		return err
 	}
-	s.Status = answer.StatusCode
+	s.Status = head.status
 	// What befell the connection explains more than an odd header does.
-	return cmp.Or(err, identify(s, answer.Header))
+	return cmp.Or(err, identify(s, head.header))
 }
 
 // part leaves it to the server to close first, as long as patience lasts. The
