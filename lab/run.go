@@ -72,8 +72,7 @@ func (t *Trial) Check(ctx context.Context) error {
 func Supported(ctx context.Context, h Host, s Strategy) error {
 	for _, p := range s.Needs().Probes {
 		err := p.Check(ctx, h)
-		var no *UnsupportedError
-		if errors.As(err, &no) {
+		if no, ok := errors.AsType[*UnsupportedError](err); ok {
 			no.What = s.Name() + " needs " + p.Name
 			return no
 		}

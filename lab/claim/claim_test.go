@@ -194,8 +194,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		c, err := claim.Parse(s)
 		if err != nil {
-			var usage *lab.UsageError
-			if !errors.As(err, &usage) {
+			if _, usage := errors.AsType[*lab.UsageError](err); !usage {
 				t.Fatalf("%q: %v is no usage error", s, err)
 			}
 			return
