@@ -72,8 +72,8 @@ func (r *answerReader) Read(p []byte) (int, error) {
 }
 
 // read reads one answer from a connection, to its last byte. It returns the
-// head also beside an error, once it was whole, and nil before. The errors are those
-// of the connection, errClosedEarly, errTooLong, or a malformedError.
+// head also beside an error, once it was whole, and nil before. The errors are
+// those of the connection, errClosedEarly, errTooLong, or a malformedError.
 func (r *answerReader) read(from io.Reader) (*answerHead, error) {
 	r.from, r.first, r.left, r.end = from, 0, maxHeaderBytes, nil
 	r.buffer.Reset(r)
