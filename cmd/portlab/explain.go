@@ -74,6 +74,8 @@ func explained(t *lab.Trial, e *lab.Explanation) explanation {
 		Runtime: t.Runtime.Name(), Vantage: t.Vantage, Blueprint: e.Blueprint,
 		Path: about.Path, Steps: []explainedStep{}, Caveats: caveats(t.Strategy), Sources: about.Sources,
 	}
+	// What can be pasted is whole: the fleet's commands and then the steps'.
+	x.Shell, x.Undo = e.Commands(), e.Back()
 	for _, s := range e.Steps {
 		x.Steps = append(x.Steps, explainedStep{ID: s.ID(), Shell: s.Shell(), Undo: s.Undo()})
 	}

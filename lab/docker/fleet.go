@@ -227,12 +227,10 @@ func together(ctx context.Context, tasks ...func(context.Context) error) error {
 	var wg sync.WaitGroup
 	for i, task := range tasks {
 		free <- struct{}{}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
+		wg.Go(func() {
 			errs[i] = task(ctx)
 			<-free
-		}()
+		})
 	}
 	wg.Wait()
 	return errors.Join(errs...)

@@ -135,8 +135,7 @@ func TestReplicaThatNeverGetsReady(t *testing.T) {
 
 func TestSecondPublishIsRefused(t *testing.T) {
 	_, err := open(t, lab.FleetSpec{Replicas: 2, Placement: lab.OwnNetns, Publish: lab.PublishEach})
-	var refused *lab.RefusedError
-	if !errors.As(err, &refused) {
+	if _, refused := errors.AsType[*lab.RefusedError](err); !refused {
 		t.Fatalf("got %v, want a RefusedError", err)
 	}
 }
@@ -152,8 +151,8 @@ func TestCloseTwice(t *testing.T) {
 
 func TestOpenThatIsCutOffLeavesNothing(t *testing.T) {
 	rt := runtime(t)
-	for _, after := range []time.Duration{50, 200, 400, 600} {
-		ctx, cancel := context.WithTimeout(t.Context(), after*time.Millisecond)
+	for _, ms := range []int{50, 200, 400, 600} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(ms)*time.Millisecond)
 		run := newRun(t)
 		f, err := rt.Open(ctx, lab.FleetSpec{Run: run, Replicas: 3, Placement: lab.OwnNetns})
 		cancel()

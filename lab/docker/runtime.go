@@ -1,12 +1,14 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/kernel"
@@ -63,7 +65,7 @@ func (r *Runtime) Draft(ctx context.Context, spec lab.FleetSpec) (lab.Blueprint,
 	}
 	e, err := connect(ctx, defaultBridge)
 	if errors.Is(err, lab.ErrUnsupported) {
-		return draft(spec, layoutOf(0), cmpPort(spec.Port)), nil
+		return draft(spec, layoutOf(0), cmp.Or(spec.Port, firstPort)), nil
 	}
 	if err != nil {
 		return lab.Blueprint{}, err
@@ -79,13 +81,6 @@ func (r *Runtime) Draft(ctx context.Context, spec lab.FleetSpec) (lab.Blueprint,
 	}
 	defer claim.Close()
 	return draft(spec, l, port), nil
-}
-
-func cmpPort(asked uint16) uint16 {
-	if asked != 0 {
-		return asked
-	}
-	return firstPort
 }
 
 // Open makes the network, the external client and the replicas.
@@ -143,8 +138,8 @@ func (c *closers) add(x io.Closer) { *c = append(*c, x) }
 
 func (c *closers) close() error {
 	var errs []error
-	for i := len(*c) - 1; i >= 0; i-- {
-		errs = append(errs, (*c)[i].Close())
+	for _, x := range slices.Backward(*c) {
+		errs = append(errs, x.Close())
 	}
 	*c = nil
 	return errors.Join(errs...)

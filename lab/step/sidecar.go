@@ -68,10 +68,10 @@ func (s Sidecar) Shell() []string {
 	return append(lines, s.start(words)+" & echo $! > "+quote(dir+"/pid"))
 }
 
-// Undo ends the program and deletes its files.
+// Undo ends the program and deletes its files; some delete one themselves.
 func (s Sidecar) Undo() []string {
 	dir := s.folder()
-	return []string{`kill "$(cat ` + quote(dir+"/pid") + `)"`, command("rm", "-r", dir)}
+	return []string{`kill "$(cat ` + quote(dir+"/pid") + `)"`, command("rm", "-rf", dir)}
 }
 
 // inherit makes listening sockets, puts them where the program expects them

@@ -1,0 +1,119 @@
+package scenarios_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/labtest"
+	"github.com/portlab/portlab/strategies"
+)
+
+// explained is the part of `portlab explain --format json` that can be pasted.
+type explained struct {
+	Facts lab.Facts `json:"facts"`
+	Front lab.Front `json:"front"`
+	Shell []string  `json:"shell"`
+	Undo  []string  `json:"undo"`
+}
+
+// What explain prints, pasted into a shell, answers another machine; what it
+// prints to undo that leaves the machine as it was.
+func TestCommandsByHand(t *testing.T) {
+	b := bench(t)
+	host, err := b.Runtime.Host(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range strategies.All() {
+		_, direct := s.(lab.Targeter)
+		if direct || s.Needs().Publish == lab.PublishEach {
+			continue // there is no front to call, or what is printed is refused by design
+		}
+		t.Run(s.Name(), func(t *testing.T) {
+			if err := lab.Supported(t.Context(), host, s); err != nil {
+				labtest.Require(t, s.Name(), false, err.Error())
+			}
+			before := snapshot(t)
+			x, dir := explain(t, s.Name()), workbench(t)
+			paste(t, dir, x.Shell)
+			if got := call(t, x); !strings.HasPrefix(got, "Hello from ") {
+				t.Errorf("another machine gets %q", got)
+			}
+			paste(t, dir, x.Undo)
+			same(t, before)
+		})
+	}
+}
+
+func explain(t *testing.T, strategy string) explained {
+	t.Helper()
+	p := start(t, nil, "explain", strategy, "--format", "json")
+	if got := p.status(t); got != 0 {
+		t.Fatalf("exit status %d\n%s", got, p.stderr.String())
+	}
+	var x explained
+	if err := json.Unmarshal([]byte(p.stdout.String()), &x); err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// workbench is a folder as a clone of the project is after `make build`.
+func workbench(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	binary, err := os.ReadFile(labtest.Binary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "bin", "portlab"), binary, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// paste gives lines to a shell that stops at the first that fails. What it
+// starts in the background must not hold its output.
+func paste(t *testing.T, dir string, lines []string) {
+	t.Helper()
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	sh := exec.Command("sh", "-e")
+	sh.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
+	sh.Stdout, sh.Stderr, sh.Dir = log, log, dir
+	// The programs that make tools built stand beside the project's own.
+	tools := filepath.Dir(os.Getenv("PORTLAB_DOCKER_PROXY"))
+	sh.Env = append(os.Environ(), "PATH="+strings.Join([]string{filepath.Join(dir, "bin"), tools, os.Getenv("PATH")}, ":"))
+	if err := sh.Run(); err != nil {
+		said, _ := os.ReadFile(log.Name())
+		t.Fatalf("%v\n%s", err, said)
+	}
+}
+
+// call asks the front from the external client's namespace until it answers.
+func call(t *testing.T, x explained) string {
+	t.Helper()
+	at := x.Front.At(lab.External)
+	var out []byte
+	var err error
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		curl := exec.Command("ip", "netns", "exec", x.Facts.Run.Object("client"), "curl", "-sS", "-m", "2", "http://"+at.String()+"/")
+		if out, err = curl.CombinedOutput(); err == nil {
+			return string(out)
+		}
+	}
+	return fmt.Sprintf("%s (%v)", out, err)
+}
