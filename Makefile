@@ -50,6 +50,7 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem $(UNITS)
+	go test -run '^$$' -bench . -benchtime 5x ./scenarios
 
 lint: fmt vet shellcheck $(LINTER) ## check format, code and scripts
 	$(LINTER) run

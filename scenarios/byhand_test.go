@@ -52,7 +52,7 @@ func TestCommandsByHand(t *testing.T) {
 	}
 }
 
-func explain(t *testing.T, strategy string) explained {
+func explain(t testing.TB, strategy string) explained {
 	t.Helper()
 	p := start(t, nil, "explain", strategy, "--format", "json")
 	if got := p.status(t); got != 0 {
@@ -66,7 +66,7 @@ func explain(t *testing.T, strategy string) explained {
 }
 
 // workbench is a folder as a clone of the project is after `make build`.
-func workbench(t *testing.T) string {
+func workbench(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
@@ -84,7 +84,7 @@ func workbench(t *testing.T) string {
 
 // paste gives lines to a shell that stops at the first that fails. What it
 // starts in the background must not hold its output.
-func paste(t *testing.T, dir string, lines []string) {
+func paste(t testing.TB, dir string, lines []string) {
 	t.Helper()
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {

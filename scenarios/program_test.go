@@ -43,7 +43,7 @@ func (b *lockedBuffer) String() string {
 	return b.b.String()
 }
 
-func start(t *testing.T, env []string, args ...string) *program {
+func start(t testing.TB, env []string, args ...string) *program {
 	t.Helper()
 	p := &program{Cmd: exec.Command(labtest.Binary(t), args...)}
 	p.Cmd.Stdout, p.Cmd.Stderr = &p.stdout, &p.stderr
@@ -57,7 +57,7 @@ func start(t *testing.T, env []string, args ...string) *program {
 }
 
 // status waits for the end and gives the exit status; -1 if a signal ended it.
-func (p *program) status(t *testing.T) int {
+func (p *program) status(t testing.TB) int {
 	t.Helper()
 	err := p.Wait()
 	var exit *exec.ExitError
