@@ -36,42 +36,8 @@ func Find(name string) (lab.Strategy, error) {
 		return s, nil
 	}
 	names := slices.Sorted(maps.Keys(registry))
-	if best := nearest(name, names); best != "" {
-		return nil, lab.Usagef("unknown strategy %q: did you mean %s?", name, best)
+	if near, found := lab.Nearest(name, names); found {
+		return nil, lab.Usagef("unknown strategy %q: did you mean %s?", name, near)
 	}
 	return nil, lab.Usagef("unknown strategy %q: use one of %s", name, strings.Join(names, ", "))
-}
-
-// nearest is the name that takes the fewest changes of a letter to get to;
-// empty if even that is more than half of what was typed.
-func nearest(typed string, names []string) string {
-	best, least := "", len(typed)/2+1
-	for _, n := range names {
-		if d := distance(strings.ToLower(typed), n); d < least {
-			best, least = n, d
-		}
-	}
-	return best
-}
-
-// distance is the Levenshtein distance: the least number of letters to insert,
-// delete or change that makes a into b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

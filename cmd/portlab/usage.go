@@ -92,47 +92,9 @@ func oneOf(flag, value string, words ...string) error {
 // orNearest is ", did you mean ...?" for a word that was probably mistyped,
 // and empty where no word is near.
 func orNearest(prefix, word string, words []string) string {
-	near := nearest(word, words)
-	if near == "" {
+	near, found := lab.Nearest(word, words)
+	if !found {
 		return ""
 	}
 	return fmt.Sprintf(", did you mean %s%s?", prefix, near)
-}
-
-// nearest is the word that takes the fewest edits, or that word begins; empty
-// where none is near enough to have been meant.
-func nearest(word string, words []string) string {
-	best, least := "", max(2, len(word)/3)+1
-	for _, w := range words {
-		d := edits(strings.ToLower(word), w)
-		if len(word) > 1 && strings.HasPrefix(w, word) {
-			d = 1
-		}
-		if d < least {
-			best, least = w, d
-		}
-	}
-	return best
-}
-
-// edits is the Levenshtein distance: single-character insertions, deletions
-// and substitutions that turn a into b.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
