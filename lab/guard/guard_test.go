@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"errors"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -214,8 +215,8 @@ func TestHandedOverRunIsSwept(t *testing.T) {
 	if err := g.HandOver(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	left, err := w.sweeper().traces(t.Context(), func(id lab.RunID) bool { return id == run })
-	if err != nil || len(left) != 0 {
+	left, errs := w.sweeper().traces(t.Context(), func(id lab.RunID) bool { return id == run })
+	if err := errors.Join(errs...); err != nil || len(left) != 0 {
 		t.Errorf("%d traces are left, %v", len(left), err)
 	}
 	if Alive(run) {

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,15 +21,24 @@ type Sweeper struct {
 // changes nothing. It returns what it found even where it could not look
 // everywhere.
 func (s Sweeper) Dead(ctx context.Context) ([]lab.Trace, error) {
-	alive := map[lab.RunID]bool{}
-	return s.traces(ctx, func(id lab.RunID) bool {
-		is, known := alive[id]
-		if !known {
-			is = Alive(id)
-			alive[id] = is
+	dead := map[lab.RunID]bool{}
+	found, errs := s.traces(ctx, func(id lab.RunID) bool {
+		if _, asked := dead[id]; !asked {
+			dead[id] = !Alive(id)
 		}
-		return !is
+		return dead[id]
 	})
+	if len(found) == 0 {
+		return nil, errors.Join(errs...)
+	}
+	// A run that took its things away and ended after they were listed, and
+	// before it was asked for, looks the same. What is there now of runs that
+	// were dead before has been left: no run comes back to life.
+	left, again := s.traces(ctx, func(id lab.RunID) bool { return dead[id] })
+	for i, err := range again {
+		errs[i] = cmp.Or(err, errs[i]) // what is wrong twice is said once
+	}
+	return left, errors.Join(errs...)
 }
 
 // Sweep takes away what dead runs left, and returns what it took away. It
@@ -41,13 +51,14 @@ func (s Sweeper) Sweep(ctx context.Context) ([]lab.Trace, error) {
 
 // SweepRun is Sweep for one run, dead or alive.
 func (s Sweeper) SweepRun(ctx context.Context, run lab.RunID) ([]lab.Trace, error) {
-	found, err := s.traces(ctx, func(id lab.RunID) bool { return id == run })
-	removed, e := remove(ctx, found)
-	return removed, errors.Join(err, e)
+	found, errs := s.traces(ctx, func(id lab.RunID) bool { return id == run })
+	removed, err := remove(ctx, found)
+	return removed, errors.Join(append(errs, err)...)
 }
 
-// traces are those of the wanted runs, sorted by when they must go.
-func (s Sweeper) traces(ctx context.Context, wanted func(lab.RunID) bool) ([]lab.Trace, error) {
+// traces are those of the wanted runs, sorted by when they must go, and the
+// errors of the finders: one for each, nil where it could look everywhere.
+func (s Sweeper) traces(ctx context.Context, wanted func(lab.RunID) bool) ([]lab.Trace, []error) {
 	find := slices.Clone(s.Find)
 	if s.Sysctls != nil {
 		find = append(find, func(context.Context) ([]lab.Trace, error) { return journals(s.Sysctls) })
@@ -64,7 +75,7 @@ func (s Sweeper) traces(ctx context.Context, wanted func(lab.RunID) bool) ([]lab
 	slices.SortStableFunc(all, func(a, b lab.Trace) int {
 		return slices.Index(kinds, a.Kind) - slices.Index(kinds, b.Kind)
 	})
-	return all, errors.Join(errs...)
+	return all, errs
 }
 
 // remove takes traces away kind by kind: what uses a thing before the thing.
