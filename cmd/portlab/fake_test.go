@@ -47,6 +47,7 @@ func (r *fakeRuntime) Draft(_ context.Context, spec lab.FleetSpec) (lab.Blueprin
 		Front: lab.Front{Address: fakeAddress, Loopback: fakeAddress, Port: max(spec.Port, 8080)},
 		Shell: []string{"start replicas"}, Undo: []string{"stop replicas"},
 	}
+	b.Facts.SidecarListen = b.Front.Endpoints()
 	for i := range spec.Replicas {
 		at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 18, 0, byte(i + 2)}), 80)
 		r := lab.Replica{Instance: lab.InstanceName(i), Address: at, Weight: 1}
