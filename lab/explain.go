@@ -1,0 +1,44 @@
+package lab
+
+import (
+	"context"
+	"slices"
+)
+
+// Explanation is what a trial would do, in words and in commands.
+type Explanation struct {
+	Blueprint
+	Steps []Step
+}
+
+// Explain says what [Run] would do, by the very steps that it would apply, and
+// changes nothing.
+func Explain(ctx context.Context, t *Trial) (*Explanation, error) {
+	b, err := t.Runtime.Draft(ctx, t.spec())
+	if err != nil {
+		return nil, err
+	}
+	steps, err := t.Strategy.Steps(b.Facts, b.Front, b.Replicas)
+	if err != nil {
+		return nil, err
+	}
+	return &Explanation{Blueprint: b, Steps: steps}, nil
+}
+
+// Commands are the explanation's commands by hand, replicas first.
+func (e *Explanation) Commands() []string {
+	all := slices.Clone(e.Shell)
+	for _, s := range e.Steps {
+		all = append(all, s.Shell()...)
+	}
+	return all
+}
+
+// Back are the commands that undo [Explanation.Commands], last change first.
+func (e *Explanation) Back() []string {
+	var all []string
+	for _, s := range slices.Backward(e.Steps) {
+		all = append(all, s.Undo()...)
+	}
+	return append(all, e.Undo...)
+}

@@ -1,0 +1,32 @@
+package lab
+
+import "errors"
+
+func (t *Trial) judge(res *Result, m Measurement, samples []Sample) []Verdict {
+	e := Evidence{
+		Measurement: m, Samples: samples, Replicas: res.Fleet,
+		Null: res.Null, Workers: res.Workers, Plan: t.Plan, Vantage: t.Vantage,
+	}
+	var all []Verdict
+	for i, c := range t.Claims {
+		v := c.Judge(e)
+		v.Claim, v.Asked = c.Name(), i < t.Asked
+		all = append(all, v)
+	}
+	return all
+}
+
+// refusal turns a refusal that is the finding into a verdict on every claim.
+func (t *Trial) refusal(res *Result, err error) (*Result, []Sample, error) {
+	var refused *RefusedError
+	if !errors.As(err, &refused) {
+		return res, nil, err
+	}
+	for i, c := range t.Claims {
+		res.Verdicts = append(res.Verdicts, Verdict{
+			Claim: c.Name(), Outcome: RefusedByHost, Asked: i < t.Asked,
+			Sentence: "the host refused: " + refused.Error(), Warnings: []string{},
+		})
+	}
+	return res, nil, nil
+}
