@@ -39,8 +39,12 @@ func (silence) event(lab.Event) {}
 func (silence) note(string)     {}
 func (silence) end(bool)        {}
 
+// silent is how long a load may last with no line about it.
+const silent = 5 * time.Second
+
 // lines is a display of plain lines, for logs: one when a phase has ended, with
-// how long it took, and one for each quarter of the load.
+// how long it took, and one for each quarter of the load, or more where a
+// quarter lasts long.
 type lines struct {
 	w   io.Writer
 	now func() time.Time
@@ -48,7 +52,8 @@ type lines struct {
 	mu      sync.Mutex
 	phase   lab.Phase
 	begun   time.Time
-	quarter int
+	quarter int       // of the load, that a line was about
+	spoke   time.Time // when the phase began, or the last line about the load
 	ended   bool
 }
 
@@ -60,15 +65,25 @@ func (l *lines) event(e lab.Event) {
 	}
 	if e.Phase != l.phase {
 		l.finish("done in")
-		l.phase, l.begun, l.quarter = e.Phase, l.now(), 0
+		now := l.now()
+		l.phase, l.begun, l.spoke, l.quarter = e.Phase, now, now, 0
 	}
 	if e.Note != "" {
 		fmt.Fprintln(l.w, e.Note)
 	}
-	if e.Total > 0 && 4*e.Done/e.Total > l.quarter {
-		l.quarter = 4 * e.Done / e.Total
-		fmt.Fprintf(l.w, "%s: %s\n", e.Phase, loadLine(e))
+	if e.Total > 0 {
+		l.load(e)
 	}
+}
+
+// load writes a line about the load if it is time for one.
+func (l *lines) load(e lab.Event) {
+	now, quarter := l.now(), 4*e.Done/e.Total
+	if quarter == l.quarter && now.Sub(l.spoke) < silent {
+		return
+	}
+	l.quarter, l.spoke = quarter, now
+	fmt.Fprintf(l.w, "%s: %s\n", e.Phase, loadLine(e))
 }
 
 func (l *lines) note(text string) {
