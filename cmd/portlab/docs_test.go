@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,10 +63,8 @@ var placeholder = regexp.MustCompile(`^[A-Z]+$|^\.\.\.$|[\[\]|]`)
 // example says whether these words are a whole command, and not the beginning
 // of a sentence or a form.
 func example(root *cobra.Command, args []string) bool {
-	for _, w := range args {
-		if placeholder.MatchString(w) {
-			return false
-		}
+	if slices.ContainsFunc(args, placeholder.MatchString) {
+		return false
 	}
 	c, _, err := root.Find(args[:1])
 	return err == nil && c != root && (len(args) > 1 || c.Args == nil || c.Args(c, nil) == nil)
