@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"sync"
@@ -17,7 +18,9 @@ import (
 type bars struct {
 	terminal io.Writer
 	progress *mpb.Progress
+	abort    context.CancelFunc // ends all bars as they are
 	color    bool
+	patience time.Duration // that a run has with its terminal
 
 	mu    sync.Mutex
 	row   *row // of the phase that lasts; nil before the first
@@ -28,7 +31,11 @@ func newBars(w io.Writer, color bool, more ...mpb.ContainerOption) *bars {
 	options := append([]mpb.ContainerOption{
 		mpb.WithOutput(w), mpb.WithWidth(30), mpb.WithRefreshRate(100 * time.Millisecond),
 	}, more...)
-	return &bars{terminal: w, progress: mpb.New(options...), color: color}
+	ctx, abort := context.WithCancel(context.Background())
+	return &bars{
+		terminal: w, progress: mpb.NewWithContext(ctx, options...), abort: abort,
+		color: color, patience: 3 * time.Second,
+	}
 }
 
 func (b *bars) event(e lab.Event) {
@@ -39,12 +46,13 @@ func (b *bars) event(e lab.Event) {
 	}
 	if b.row == nil || b.row.phase != e.Phase {
 		b.finish(true)
-		row, err := b.addRow(e)
-		if err != nil { // the terminal has gone: no reason to stop a run
+		var next *row
+		var err error
+		if !b.try(func() { next, err = b.addRow(e) }) || err != nil {
 			b.ended = true
 			return
 		}
-		b.row = row
+		b.row = next
 	}
 	b.row.update(e)
 	if e.Note != "" {
@@ -59,14 +67,14 @@ func (b *bars) note(text string) {
 		return
 	}
 	// An echoed ^C has moved the cursor, and mpb clears from where it stands.
-	_, _ = io.WriteString(b.terminal, "\r")
-	b.write(text)
+	if b.try(func() { _, _ = io.WriteString(b.terminal, "\r") }) {
+		b.write(text)
+	}
 }
 
 // write puts a line above the rows.
 func (b *bars) write(text string) {
-	// A terminal that has gone is no reason to stop a run.
-	_, _ = fmt.Fprintln(b.progress, text)
+	b.try(func() { _, _ = fmt.Fprintln(b.progress, text) })
 }
 
 func (b *bars) end(well bool) {
@@ -76,10 +84,32 @@ func (b *bars) end(well bool) {
 		return
 	}
 	b.finish(well)
-	b.progress.Wait()
+	drawn := b.try(b.progress.Wait)
+	if !drawn { // a bar that does not end must not keep the others
+		b.abort()
+		drawn = b.try(b.progress.Wait)
+	}
+	if drawn && well { // the result follows
+		b.try(func() { _, _ = io.WriteString(b.terminal, "\n") })
+	}
 	b.ended = true
-	if well { // the result follows
-		_, _ = io.WriteString(b.terminal, "\n")
+}
+
+// try does what waits for the terminal, and gives the display up if that takes
+// too long. A terminal that has gone, or takes nothing more (after ^S, or over a
+// line that is cut), is no reason to stop a run or to hold it up.
+func (b *bars) try(draw func()) bool {
+	drawn := make(chan struct{})
+	go func() {
+		defer close(drawn)
+		draw()
+	}()
+	select {
+	case <-drawn:
+		return true
+	case <-time.After(b.patience):
+		b.ended = true
+		return false
 	}
 }
 

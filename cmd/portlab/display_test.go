@@ -32,25 +32,48 @@ func aRun() []lab.Event {
 func TestLinesShowsAPhaseALineAndTheLoadByQuarters(t *testing.T) {
 	var out bytes.Buffer
 	clock := time.Unix(0, 0)
-	l := &lines{w: &out, now: func() time.Time { clock = clock.Add(1234567 * time.Microsecond); return clock }}
+	l := &lines{w: &out, now: func() time.Time { return clock }}
 	for _, e := range aRun() {
 		l.event(e)
+		clock = clock.Add(123456 * time.Microsecond)
 	}
 	l.end(true)
 	l.note("after the end")
 	l.event(lab.Event{Phase: lab.Opening})
 	l.end(false)
 	want := `the image is pulled
-starting replicas: done in 1.23s
-exposing: done in 1.23s
+starting replicas: done in 247ms
+exposing: done in 123ms
 load: 60 of 200, 1204/s, p50 831µs, 1 failed
 load: 120 of 200, 1204/s, p50 831µs, 2 failed
 load: 200 of 200, 1204/s, p50 831µs, 4 failed
-load: done in 1.23s
-testing: done in 1.23s
-cleaning up: done in 1.23s
+load: done in 617ms
+testing: done in 123ms
+cleaning up: done in 123ms
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLinesIsNotSilentThroughALongLoad(t *testing.T) {
+	var out bytes.Buffer
+	clock := time.Unix(0, 0)
+	l := &lines{w: &out, now: func() time.Time { return clock }}
+	for _, at := range []struct {
+		second float64
+		done   int
+	}{{0, 1}, {4.9, 10}, {5, 11}, {9.9, 15}, {10.1, 20}, {12, 50}, {15.2, 60}, {17, 61}, {18, 200}} {
+		clock = time.Unix(0, 0).Add(time.Duration(at.second * float64(time.Second)))
+		l.event(lab.Event{Phase: lab.Loading, Done: at.done, Total: 200})
+	}
+	var said []string
+	for line := range strings.Lines(out.String()) {
+		done, _, _ := strings.Cut(strings.TrimPrefix(line, "load: "), " of ")
+		said = append(said, done)
+	}
+	// At 5 s, 10.1 s, the first quarter at 12 s, 5 s after that, and the end.
+	if diff := cmp.Diff([]string{"11", "20", "50", "61", "200"}, said); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -97,11 +120,14 @@ func (s *screen) last(part string) string {
 func TestBarsMarksWhatEndedWellAndWhatDidNot(t *testing.T) {
 	s := &screen{}
 	b := newBars(s, false, mpb.WithAutoRefresh(), mpb.WithWidth(120))
-	for _, e := range aRun() {
-		b.event(e)
-	}
-	b.note("interrupted")
-	b.end(false)
+	b.patience = bound // a busy machine may draw late
+	returns(t, func() {
+		for _, e := range aRun() {
+			b.event(e)
+		}
+		b.note("interrupted")
+		b.end(false)
+	})
 	for _, phase := range []lab.Phase{lab.Opening, lab.Exposing, lab.Loading, lab.Judging} {
 		if line := s.last(string(phase)); !strings.Contains(line, "✓") {
 			t.Errorf("%s ended well, and is drawn as %q", phase, line)
@@ -125,6 +151,57 @@ func TestBarsMarksWhatEndedWellAndWhatDidNot(t *testing.T) {
 	if more := s.String()[drawn:]; more != "" {
 		t.Errorf("after its end, the display drew %q", more)
 	}
+}
+
+// bound is longer than any display takes on a busy machine.
+const bound = 30 * time.Second
+
+// returns fails the test if this does not return.
+func returns(t *testing.T, do func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	select {
+	case <-done:
+	case <-time.After(2 * bound):
+		t.Fatal("the display hangs")
+	}
+}
+
+// stuck is a terminal that takes nothing until it is closed.
+type stuck chan struct{}
+
+func (s stuck) Write(p []byte) (int, error) {
+	<-s
+	return len(p), nil
+}
+
+func TestBarsDoNotHoldUpARunOnATerminalThatTakesNothing(t *testing.T) {
+	terminal := make(stuck)
+	defer close(terminal)
+	b := newBars(terminal, false, mpb.WithAutoRefresh(), mpb.WithRefreshRate(time.Millisecond))
+	b.patience = 10 * time.Millisecond
+	returns(t, func() {
+		for _, e := range aRun() {
+			b.event(e)
+			b.note("a note")
+		}
+		b.end(true)
+	})
+}
+
+func TestBarsEndThoughABarDoesNot(t *testing.T) {
+	b := newBars(&screen{}, false, mpb.WithAutoRefresh(), mpb.WithRefreshRate(time.Millisecond))
+	b.patience = 100 * time.Millisecond
+	b.progress.AddBar(10)
+	returns(t, func() {
+		b.event(lab.Event{Phase: lab.Opening})
+		b.end(true)
+	})
+	returns(t, b.progress.Wait) // nothing draws any more
 }
 
 func TestShortHasThreeDigits(t *testing.T) {
