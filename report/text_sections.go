@@ -50,7 +50,8 @@ func bar(fraction float64) string {
 	return s
 }
 
-// verdicts tells what the first means, and the others in a line each.
+// verdicts tells what the first means and what is not held, and the others
+// briefly.
 func (t *terminal) verdicts(r *lab.Result) {
 	if len(r.Verdicts) == 0 {
 		return
@@ -68,12 +69,12 @@ func (t *terminal) verdict(v lab.Verdict, headline bool) {
 	indent := strings.Repeat(" ", outcomeWidth+4)
 	width := textWidth - len(indent)
 	var lines []string
-	if headline {
+	// What is held is one line; what is not, a person wants explained.
+	if headline || v.Outcome != lab.Held {
 		lines = wrap(strings.Fields(printable(orWord(v.Sentence, v.Claim))), width)
 		lines = append(lines, wrap(listed(finding(v)), width)...)
 	} else {
-		text := strings.Join(append([]string{v.Claim}, gist(v)...), ", ")
-		lines = []string{shorten(text, width)}
+		lines = wrap(listed(append([]string{v.Claim}, gist(v)...)), width)
 	}
 	word := pad(shorten(string(v.Outcome), outcomeWidth), outcomeWidth, left)
 	lead := "  " + t.paint(word, outcomePaint(v.Outcome)) + "  "
