@@ -9,21 +9,17 @@ import (
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/docker"
 	"github.com/portlab/portlab/lab/guard"
-	"github.com/portlab/portlab/lab/kernel"
 	"github.com/portlab/portlab/lab/labtest"
 )
 
 // TestMain is also the guard of the runs that these tests make: see
 // [guard.Start].
 func TestMain(m *testing.M) {
-	own, err := kernel.Own()
+	sweeper, err := docker.Sweeper()
 	if err != nil {
 		panic(err)
 	}
-	is, err := guard.Child(context.Background(), guard.Sweeper{
-		Find:    []lab.Finder{docker.Traces, kernel.Traces(own)},
-		Sysctls: kernel.NewHost(own, nil).Sysctls(),
-	})
+	is, err := guard.Child(context.Background(), sweeper)
 	if is {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -8,7 +8,6 @@ import (
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/docker"
 	"github.com/portlab/portlab/lab/guard"
-	"github.com/portlab/portlab/lab/kernel"
 )
 
 // guardWord is the guard's only argument, for people who list processes.
@@ -16,14 +15,11 @@ const guardWord = "guard"
 
 // newSweeper is what takes away what runs leave on this machine.
 func newSweeper() guard.Sweeper {
-	own, err := kernel.Own()
+	s, err := docker.Sweeper()
 	if err != nil {
-		return guard.Sweeper{Find: []lab.Finder{docker.Traces, func(context.Context) ([]lab.Trace, error) { return nil, err }}}
+		return guard.Sweeper{Find: []lab.Finder{func(context.Context) ([]lab.Trace, error) { return nil, err }}}
 	}
-	return guard.Sweeper{
-		Find:    []lab.Finder{docker.Traces, kernel.Traces(own)},
-		Sysctls: kernel.NewHost(own, nil).Sysctls(),
-	}
+	return s
 }
 
 // asGuard is the whole program where it was started as the guard of a run, and

@@ -9,6 +9,8 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/guard"
+	"github.com/portlab/portlab/lab/kernel"
 )
 
 // Traces finds what runs of this machine have made on the engine: containers,
@@ -22,6 +24,19 @@ func Traces(ctx context.Context) ([]lab.Trace, error) {
 		return nil, err
 	}
 	return e.traces(ctx, make(client.Filters).Add("label", labelHome+"="+e.home))
+}
+
+// Sweeper takes away what runs leave on this machine: on the engine and in the
+// kernel's network namespace of this process.
+func Sweeper() (guard.Sweeper, error) {
+	own, err := kernel.Own()
+	if err != nil {
+		return guard.Sweeper{}, err
+	}
+	return guard.Sweeper{
+		Find:    []lab.Finder{Traces, kernel.Traces(own)},
+		Sysctls: kernel.NewHost(own, nil).Sysctls(),
+	}, nil
 }
 
 func (e *engine) traces(ctx context.Context, which client.Filters) ([]lab.Trace, error) {

@@ -141,16 +141,10 @@ func (g *Guard) Write(n lab.Note) error { return g.journal.write(n) }
 // without a sweep. A run that could not clean up does not call it, and the
 // guard sweeps when the run's process ends. It is idempotent.
 func (g *Guard) Close(ctx context.Context) error {
-	g.mu.Lock()
-	conn := g.conn
-	g.conn = nil
-	g.mu.Unlock()
+	conn := g.release()
 	if conn == nil {
 		return nil
 	}
-	mine.Lock()
-	delete(mine.guards, g)
-	mine.Unlock()
 	err := g.journal.remove()
 	_ = say(conn, wordDone, "", nil) // it may have died: then there is nobody to tell
 	return errors.Join(err, g.awaitEnd(ctx), conn.Close(), g.live.conn.Close())
@@ -160,16 +154,10 @@ func (g *Guard) Close(ctx context.Context) error {
 // itself, and returns when it has swept, or has taken longer than any sweep
 // should. Once it has, the run no longer counts as alive.
 func (g *Guard) HandOver(ctx context.Context) error {
-	g.mu.Lock()
-	conn := g.conn
-	g.conn = nil
-	g.mu.Unlock()
+	conn := g.release()
 	if conn == nil {
 		return nil
 	}
-	mine.Lock()
-	delete(mine.guards, g)
-	mine.Unlock()
 	err := errors.Join(conn.Close(), g.live.conn.Close())
 	select {
 	case <-g.ended:
@@ -177,6 +165,18 @@ func (g *Guard) HandOver(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	return err
+}
+
+// release takes the guard out of use, once, and gives the way to speak to it.
+func (g *Guard) release() *net.UnixConn {
+	mine.Lock()
+	delete(mine.guards, g)
+	mine.Unlock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	conn := g.conn
+	g.conn = nil
+	return conn
 }
 
 // awaitEnd returns when the guard has ended; one that does not is killed, as it
