@@ -21,6 +21,8 @@ type Trial struct {
 	Journal  Journal
 	Command  []string    // that reproduces it
 	Watch    func(Event) // may be nil
+
+	phase Phase // that was told last
 }
 
 // Valid returns a [UsageError] for a trial that makes no sense and an
@@ -109,12 +111,17 @@ func (t *Trial) spec() FleetSpec {
 		s.Family = IPv4
 	}
 	if s.Notice == nil {
-		s.Notice = func(note string) { t.tell(Event{Phase: Opening, Note: note}) }
+		s.Notice = func(note string) { t.tell(Event{Note: note}) }
 	}
 	return s
 }
 
 func (t *Trial) tell(e Event) {
+	if e.Phase == "" {
+		e.Phase = t.phase // a notice belongs to what is being done
+	} else if e.Phase != t.phase {
+		t.phase = e.Phase
+	}
 	if t.Watch != nil {
 		t.Watch(e)
 	}
