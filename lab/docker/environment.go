@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/kernel"
@@ -13,6 +14,10 @@ import (
 func (f *fleet) Environment(ctx context.Context) lab.Environment {
 	e := kernel.Environment(ctx, f.own)
 	e.Engine = "Docker " + f.engine.version
+	if e.Versions == nil {
+		e.Versions = map[string]string{}
+	}
+	maps.Copy(e.Versions, f.sidecars.origins())
 	if f.spec.Image != "" {
 		e.Notes = append(e.Notes, fmt.Sprintf("The replicas run %s, a server of the user's own.", f.spec.Image))
 	}

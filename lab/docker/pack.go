@@ -32,18 +32,22 @@ func (s *sidecars) image(ctx context.Context, x lab.Sidecar) (image string, entr
 		}
 		return f.image, nil, nil
 	case f.spec.SidecarImage != "":
+		s.origin[x.Program] = "image " + f.spec.SidecarImage
 		return f.spec.SidecarImage, []string{x.Program}, nil
 	case x.Image != "" && f.engine.hasImage(ctx, x.Image):
+		s.origin[x.Program] = "image " + x.Image
 		return x.Image, []string{x.Program}, nil
 	}
 	path, err := lab.FindProgram(x.Program)
 	if err == nil {
+		s.origin[x.Program] = versionOf(ctx, path) + ", packed from " + path
 		image, err := s.pack(ctx, x.Program, path)
 		return image, nil, err
 	}
 	if x.Image == "" {
 		return "", nil, err
 	}
+	s.origin[x.Program] = "image " + x.Image
 	f.notice(fmt.Sprintf("pulling %s, since there is no %s on this machine", x.Image, x.Program))
 	return x.Image, []string{x.Program}, nil
 }

@@ -35,12 +35,14 @@ type sidecars struct {
 
 	mu      sync.Mutex
 	running map[string]testcontainers.Container // by the sidecar's name
+	origin  map[string]string                   // where a program came from, and its version
 	images  map[string]string                   // that were packed, by program
 }
 
 func newSidecars(f *fleet) *sidecars {
 	return &sidecars{
 		fleet: f, running: map[string]testcontainers.Container{}, images: map[string]string{},
+		origin: map[string]string{},
 		onHost: kernel.NewSidecars(f.own, f.spec.Run, f.binary),
 	}
 }
@@ -48,6 +50,9 @@ func newSidecars(f *fleet) *sidecars {
 // Start starts a sidecar and waits until it listens.
 func (s *sidecars) Start(ctx context.Context, x lab.Sidecar) error {
 	if x.OnHost {
+		if path, err := lab.FindProgram(x.Program); err == nil {
+			s.came(x.Program, versionOf(ctx, path)+" at "+path)
+		}
 		return s.onHost.Start(ctx, x)
 	}
 	s.mu.Lock()
