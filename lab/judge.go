@@ -17,6 +17,7 @@ func (t *Trial) judge(res *Result, m Measurement, samples []Sample) []Verdict {
 }
 
 // refusal turns a refusal that is the finding into a verdict on every claim.
+// What could not be taken away after it is still an error.
 func (t *Trial) refusal(res *Result, err error) (*Result, []Sample, error) {
 	var refused *RefusedError
 	if !errors.As(err, &refused) {
@@ -27,6 +28,9 @@ func (t *Trial) refusal(res *Result, err error) (*Result, []Sample, error) {
 			Claim: c.Name(), Outcome: RefusedByHost, Asked: i < t.Asked,
 			Sentence: "the host refused: " + refused.Error(), Warnings: []string{},
 		})
+	}
+	if unclean, ok := errors.AsType[*UncleanError](err); ok {
+		return res, nil, unclean
 	}
 	return res, nil, nil
 }
