@@ -82,5 +82,6 @@ $(LINTER):
 	mv $(BIN)/golangci-lint $@
 
 $(BIN)/docker-proxy-$(DOCKER_PROXY_VERSION):
-	CGO_ENABLED=0 GOBIN=$(BIN) go install github.com/moby/moby/v2/cmd/docker-proxy@$(DOCKER_PROXY_VERSION)
+	CGO_ENABLED=0 GOBIN=$(BIN) go install -ldflags '-X github.com/moby/moby/v2/dockerversion.Version=$(DOCKER_PROXY_VERSION)' \
+		github.com/moby/moby/v2/cmd/docker-proxy@$(DOCKER_PROXY_VERSION)
 	mv $(BIN)/docker-proxy $@
