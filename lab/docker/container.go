@@ -179,5 +179,5 @@ func pid(ctx context.Context, c testcontainers.Container) (int, error) {
 	return info.State.Pid, nil
 }
 
-// address is where a planned container can be dialled.
+// at is where a planned container can be dialled.
 func (p plan) at() netip.AddrPort { return netip.AddrPortFrom(p.address, p.port) }

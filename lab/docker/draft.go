@@ -12,6 +12,10 @@ import (
 // replicaPort is where the instrumented server listens in a namespace of its own.
 const replicaPort = 80
 
+// userChain is where an engine wants rules of others that must come before its
+// own (https://docs.docker.com/engine/network/packet-filtering-firewalls/).
+const userChain = "DOCKER-USER"
+
 // draft describes a fleet on a layout.
 func draft(spec lab.FleetSpec, l layout, port uint16) lab.Blueprint {
 	front := lab.Front{Loopback: loopback, Port: port}
@@ -22,7 +26,7 @@ func draft(spec lab.FleetSpec, l layout, port uint16) lab.Blueprint {
 		Front: front,
 		Facts: lab.Facts{
 			Run: spec.Run, Family: lab.IPv4, Bridge: spec.Run.Link("b"),
-			Subnet: l.subnet, Gateway: l.gateway, ForwardChain: "DOCKER-USER",
+			Subnet: l.subnet, Gateway: l.gateway, ForwardChain: userChain,
 			SidecarListen: front.Endpoints(), Client: l.client,
 		},
 	}

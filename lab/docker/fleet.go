@@ -55,6 +55,7 @@ func (f *fleet) open(ctx context.Context) error {
 	f.own, f.containers = own, map[string]testcontainers.Container{}
 	f.sidecars = newSidecars(f)
 	f.host = kernel.NewHost(own, f.sidecars)
+	f.checkUserChain()
 	if err := together(ctx, f.makeImage, f.makeNetwork, f.makeClient); err != nil {
 		return err
 	}
@@ -63,6 +64,21 @@ func (f *fleet) open(ctx context.Context) error {
 	}
 	f.complete = true
 	return nil
+}
+
+// checkUserChain finds out whether the engine has the chain in which forwarded
+// traffic is to be accepted. One that keeps its hands off iptables has none,
+// and then drops nothing there.
+func (f *fleet) checkUserChain() {
+	rules, err := f.host.Rules(lab.IPv4)
+	if err != nil {
+		return // no strategy can use the chain either
+	}
+	if there, err := rules.HasChain("filter", userChain); err != nil || there {
+		return
+	}
+	f.blueprint.Facts.ForwardChain = ""
+	f.notice("the engine has no chain " + userChain + ": if the front does not answer, look at what else filters forwarded traffic")
 }
 
 func (f *fleet) notice(text string) {
