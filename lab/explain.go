@@ -29,7 +29,7 @@ func Explain(ctx context.Context, t *Trial) (*Explanation, error) {
 func (e *Explanation) Commands() []string {
 	all := slices.Clone(e.Shell)
 	for _, s := range e.Steps {
-		all = append(all, s.Shell()...)
+		all = append(all, e.onHost(s.Shell())...)
 	}
 	return all
 }
@@ -38,7 +38,19 @@ func (e *Explanation) Commands() []string {
 func (e *Explanation) Back() []string {
 	var all []string
 	for _, s := range slices.Backward(e.Steps) {
-		all = append(all, s.Undo()...)
+		all = append(all, e.onHost(s.Undo())...)
 	}
 	return append(all, e.Undo...)
+}
+
+// onHost has lines run on the host: as they are where that is the machine.
+func (e *Explanation) onHost(lines []string) []string {
+	if e.HostShell == "" {
+		return lines
+	}
+	all := make([]string, len(lines))
+	for i, line := range lines {
+		all[i] = ShellUnder(e.HostShell, line)
+	}
+	return all
 }

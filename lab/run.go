@@ -65,7 +65,11 @@ func Run(ctx context.Context, t *Trial) (res *Result, samples []Sample, err erro
 	m := res.Fold(samples, accepted)
 	res.Verdicts = t.judge(res, m, samples)
 	lap(&res.Timings.Judge, at)
-	return res, samples, nil
+	if t.Hold != nil {
+		res.Timings.Total = time.Since(begun)
+		err = t.Hold(ctx, fleet, res, samples)
+	}
+	return res, samples, err
 }
 
 func (t *Trial) newResult(begun time.Time) *Result {

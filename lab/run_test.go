@@ -84,7 +84,7 @@ func TestRunTellsItsPhasesInOrder(t *testing.T) {
 
 func TestRunAsksForTheFleetThatTheStrategyNeeds(t *testing.T) {
 	r := newRig()
-	r.strategy.needs = lab.Needs{Placement: lab.SharedNetns, ReusePort: true, Publish: lab.PublishFirst}
+	r.strategy.needs = lab.Needs{Placement: lab.SharedNetns, ReusePort: true, Publish: lab.PublishSandbox}
 	r.Vantage, r.Fleet.Family, r.Fleet.Port = lab.Peer, lab.IPv6, 1234
 	if _, _, err := r.run(t); err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestRunAsksForTheFleetThatTheStrategyNeeds(t *testing.T) {
 	got.Notice = nil
 	want := lab.FleetSpec{
 		Run: "k3f5a2", Family: lab.IPv6, Replicas: 2, Placement: lab.SharedNetns, ReusePort: true,
-		Publish: lab.PublishFirst, Vantage: lab.Peer, Port: 1234,
+		Publish: lab.PublishSandbox, Vantage: lab.Peer, Port: 1234,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

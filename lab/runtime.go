@@ -10,6 +10,10 @@ import (
 type Runtime interface {
 	// Name is what the user types: docker, netns.
 	Name() string
+	// Supports returns an [UnsupportedError] for a fleet that the runtime cannot
+	// make for this user, and a [UsageError] for one that makes no sense. It asks
+	// no engine and makes nothing. A spec without a vantage is for none yet.
+	Supports(spec FleetSpec) error
 	// Host gives the host as it is before a fleet, for probes. It returns an
 	// [UnsupportedError] if the runtime cannot work here.
 	Host(ctx context.Context) (Host, error)
@@ -29,6 +33,7 @@ type FleetSpec struct {
 	Placement Placement
 	ReusePort bool
 	Publish   Publish
+	Inherit   bool    // as in [Needs]
 	Vantage   Vantage // from which the front will be called
 	Port      uint16  // of the front; 0: the first free one from 8080 on
 	// Image is a server of the user's own, and ImagePort where it listens;
@@ -53,6 +58,9 @@ type Blueprint struct {
 	Shell []string `json:"shell"`
 	// Undo is how to take it away again by hand.
 	Undo []string `json:"undo"`
+	// HostShell is the prefix of a command that runs on the host, such as "ip
+	// netns exec host"; empty where the host is the machine itself.
+	HostShell string `json:"host_shell"`
 }
 
 // Fleet is a host with replicas on it, and places for clients to stand.

@@ -31,14 +31,20 @@ type About struct {
 
 // Needs is what a strategy asks of a host, of a runtime and of the application.
 type Needs struct {
-	Placement   Placement
-	ReusePort   bool    // the application must set SO_REUSEPORT (socket(7)) on its listening socket
-	Publish     Publish // what the runtime itself publishes at the front
-	Root        bool    // the steps change the host's network and need CAP_NET_ADMIN (capabilities(7))
-	Application string  // what the application must do or be told, for people; empty if nothing
+	Placement Placement
+	ReusePort bool    // the application must set SO_REUSEPORT (socket(7)) on its listening socket
+	Publish   Publish // what the runtime itself publishes at the front
+	// Inherit: each replica inherits listening sockets of its own, one for each
+	// address of the front, made in the host's namespace with SO_REUSEPORT and
+	// handed over as sd_listen_fds(3) has it.
+	Inherit     bool
+	Root        bool   // the steps change the host's network and need CAP_NET_ADMIN (capabilities(7))
+	Application string // what the application must do or be told, for people; empty if nothing
 	Probes      []Probe
 	// NotFrom gives, for a vantage that cannot work, the reason.
 	NotFrom map[Vantage]string
+	// NotFromIPv6 gives what rules a vantage out with IPv6 only.
+	NotFromIPv6 map[Vantage]string
 	// Null is how the strategy spreads connections when it works as designed.
 	Null Null
 }
@@ -50,9 +56,27 @@ type Publish string
 // The kinds of publishing.
 const (
 	PublishNone  Publish = ""      // nothing
-	PublishFirst Publish = "first" // the sandbox of a shared namespace, else the first replica
+	PublishFirst Publish = "first" // the first replica
 	PublishEach  Publish = "each"  // every replica, all at the same port: the second one is refused
+	// PublishSandbox is the sandbox of a shared namespace. A runtime that cannot
+	// publish leaves it to the strategy's steps ([Facts.Published]).
+	PublishSandbox Publish = "sandbox"
 )
+
+// WhyNotFrom is why the strategy cannot work from a vantage with an IP
+// version; empty if it can.
+func (n Needs) WhyNotFrom(v Vantage, ip Family) string {
+	if why, no := n.NotFrom[v]; no || ip != IPv6 {
+		return why
+	}
+	return n.NotFromIPv6[v]
+}
+
+// Fleet fills in what these needs ask of a fleet.
+func (n Needs) Fleet(s FleetSpec) FleetSpec {
+	s.Placement, s.ReusePort, s.Publish, s.Inherit = n.Placement, n.ReusePort, n.Publish, n.Inherit
+	return s
+}
 
 // Null is how a strategy spreads connections when it works as designed. It
 // decides which test of the distribution is valid.
@@ -71,9 +95,9 @@ const (
 // Probe finds out whether a host offers something.
 type Probe struct {
 	Name string // what is looked for, such as "iptables"
-	// Check returns nil if it is there, an [UnsupportedError] if it is not, and
-	// any other error if it could not be told.
-	Check func(ctx context.Context, h Host) error
+	// Check returns nil if it is there for this IP version, an
+	// [UnsupportedError] if it is not, and any other error if it could not be told.
+	Check func(ctx context.Context, h Host, ip Family) error
 }
 
 // Weighted is a [Strategy] that can spread by the replicas' weights.
@@ -117,6 +141,9 @@ type Facts struct {
 	ForwardChain string `json:"forward_chain"`
 	// SidecarListen is where a sidecar must listen for the front to reach it.
 	SidecarListen []netip.AddrPort `json:"sidecar_listen"`
+	// Published: the runtime itself leads the front to the replicas, as `docker
+	// run -p` does.
+	Published bool `json:"published"`
 	// Client is the external client's address; invalid where there is none.
 	Client netip.Addr `json:"client"`
 }

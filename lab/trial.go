@@ -21,6 +21,9 @@ type Trial struct {
 	Journal  Journal
 	Command  []string    // that reproduces it
 	Watch    func(Event) // may be nil
+	// Hold is called with the result when all is judged and everything still
+	// stands; what it returns it returns before anything is taken back. It may be nil.
+	Hold func(ctx context.Context, f Fleet, res *Result, samples []Sample) error
 
 	phase Phase // that was told last
 }
@@ -39,10 +42,10 @@ func (t *Trial) Valid() error {
 		return err
 	}
 	needs := t.Strategy.Needs()
-	if why, no := needs.NotFrom[t.Vantage]; no {
+	if why := needs.WhyNotFrom(t.Vantage, t.family()); why != "" {
 		return &UnsupportedError{
 			What:   fmt.Sprintf("%s from vantage %s", t.Strategy.Name(), t.Vantage),
-			Reason: why, Remedy: "choose " + strings.Join(possibleFrom(needs), " or ") + " with --vantage",
+			Reason: why, Remedy: "choose " + strings.Join(possibleFrom(needs, t.family()), " or ") + " with --vantage",
 		}
 	}
 	return nil
@@ -67,34 +70,63 @@ func (t *Trial) checkWeights() error {
 	return nil
 }
 
-func possibleFrom(n Needs) []string {
+func possibleFrom(n Needs, ip Family) []string {
 	var yes []string
 	for _, v := range Vantages() {
-		if _, no := n.NotFrom[v]; !no {
+		if n.WhyNotFrom(v, ip) == "" {
 			yes = append(yes, string(v))
 		}
 	}
 	return yes
 }
 
-// Check returns what [Trial.Valid] does, and an [UnsupportedError] for a trial
-// that cannot run here. It touches nothing.
+// Check returns what [Trial.Valid] does, an [UnsupportedError] for a trial that
+// cannot run here, and what the strategy says of what it cannot describe, such
+// as weights that its proxy does not take. It touches nothing.
 func (t *Trial) Check(ctx context.Context) error {
 	if err := t.Valid(); err != nil {
 		return err
+	}
+	if err := t.Runtime.Supports(t.spec()); err != nil {
+		return forStrategy(t.Strategy, err)
 	}
 	host, err := t.Runtime.Host(ctx)
 	if err != nil {
 		return err
 	}
-	return Supported(ctx, host, t.Strategy)
+	if err := Probed(ctx, host, t.Strategy, t.family()); err != nil {
+		return err
+	}
+	_, err = Explain(ctx, t)
+	return err
 }
 
-// Supported holds a strategy's probes against a host and returns the first
+// Supported returns an [UnsupportedError] for a strategy that a runtime cannot
+// carry out here.
+func Supported(ctx context.Context, r Runtime, s Strategy, ip Family) error {
+	if err := r.Supports(s.Needs().Fleet(FleetSpec{Family: ip, Replicas: 1})); err != nil {
+		return forStrategy(s, err)
+	}
+	host, err := r.Host(ctx)
+	if err != nil {
+		return err
+	}
+	return Probed(ctx, host, s, ip)
+}
+
+// forStrategy says of which strategy a runtime speaks.
+func forStrategy(s Strategy, err error) error {
+	if no, ok := errors.AsType[*UnsupportedError](err); ok {
+		no.What = s.Name() + ": " + no.What
+	}
+	return err
+}
+
+// Probed holds a strategy's probes against a host and returns the first
 // [UnsupportedError]; a probe that cannot tell does not stand in the way.
-func Supported(ctx context.Context, h Host, s Strategy) error {
+func Probed(ctx context.Context, h Host, s Strategy, ip Family) error {
 	for _, p := range s.Needs().Probes {
-		err := p.Check(ctx, h)
+		err := p.Check(ctx, h, ip)
 		if no, ok := errors.AsType[*UnsupportedError](err); ok {
 			no.What = s.Name() + " needs " + p.Name
 			return no
@@ -105,15 +137,19 @@ func Supported(ctx context.Context, h Host, s Strategy) error {
 
 // spec is the fleet as this strategy needs it.
 func (t *Trial) spec() FleetSpec {
-	n, s := t.Strategy.Needs(), t.Fleet
-	s.Placement, s.ReusePort, s.Publish, s.Vantage = n.Placement, n.ReusePort, n.Publish, t.Vantage
-	if s.Family == 0 {
-		s.Family = IPv4
-	}
+	s := t.Strategy.Needs().Fleet(t.Fleet)
+	s.Vantage, s.Family = t.Vantage, t.family()
 	if s.Notice == nil {
 		s.Notice = func(note string) { t.tell(Event{Note: note}) }
 	}
 	return s
+}
+
+func (t *Trial) family() Family {
+	if t.Fleet.Family == IPv6 {
+		return IPv6
+	}
+	return IPv4
 }
 
 func (t *Trial) tell(e Event) {

@@ -39,11 +39,13 @@ type runtime struct {
 
 func (r *runtime) Name() string { return "fakes" }
 
+func (r *runtime) Supports(lab.FleetSpec) error { return r.fail["supports"] }
+
 func (r *runtime) Host(context.Context) (lab.Host, error) { return nil, r.act("host") }
 
 func (r *runtime) Draft(_ context.Context, spec lab.FleetSpec) (lab.Blueprint, error) {
 	r.spec = spec
-	return blueprint, r.act("draft")
+	return blueprint, r.fail["draft"] // it makes nothing, so it is no deed
 }
 
 func (r *runtime) Open(_ context.Context, spec lab.FleetSpec) (lab.Fleet, error) {

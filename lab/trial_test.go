@@ -59,7 +59,7 @@ func TestVantageThatTheStrategyRulesOutIsUnsupported(t *testing.T) {
 
 func TestProbesDecideWhetherATrialCanRun(t *testing.T) {
 	probe := func(name string, says error) lab.Probe {
-		return lab.Probe{Name: name, Check: func(context.Context, lab.Host) error { return says }}
+		return lab.Probe{Name: name, Check: func(context.Context, lab.Host, lab.Family) error { return says }}
 	}
 	missing := &lab.UnsupportedError{Reason: "it is not there"}
 
@@ -87,7 +87,7 @@ func TestExplanationIsWhatARunDoesAndChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.did(t, "draft")
+	r.did(t)
 	res, _, err := r.run(t)
 	if err != nil {
 		t.Fatal(err)

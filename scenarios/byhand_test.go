@@ -27,17 +27,13 @@ type explained struct {
 // prints to undo that leaves the machine as it was.
 func TestCommandsByHand(t *testing.T) {
 	b := bench(t)
-	host, err := b.Runtime.Host(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, s := range strategies.All() {
 		_, direct := s.(lab.Targeter)
 		if direct || s.Needs().Publish == lab.PublishEach {
 			continue // there is no front to call, or what is printed is refused by design
 		}
 		t.Run(s.Name(), func(t *testing.T) {
-			if err := lab.Supported(t.Context(), host, s); err != nil {
+			if err := lab.Supported(t.Context(), b.Runtime, s, lab.IPv4); err != nil {
 				labtest.Require(t, s.Name(), false, err.Error())
 			}
 			before := snapshot(t)

@@ -47,10 +47,6 @@ func TestScenarios(t *testing.T) {
 // it cannot: the reason is part of the strategy, not of this test.
 func TestEveryStrategyFromEveryVantage(t *testing.T) {
 	b := bench(t)
-	host, err := b.Runtime.Host(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
 	var rows []string
 	for _, s := range strategies.All() {
 		needs := s.Needs()
@@ -63,7 +59,7 @@ func TestEveryStrategyFromEveryVantage(t *testing.T) {
 					rows = append(rows, row(s.Name(), v, "not from here: "+why+" | | |"))
 					return
 				}
-				if err := lab.Supported(t.Context(), host, s); err != nil {
+				if err := lab.Supported(t.Context(), b.Runtime, s, lab.IPv4); err != nil {
 					labtest.Require(t, s.Name(), false, err.Error())
 				}
 				r := runClean(t, b, scenarios.Trial{

@@ -70,7 +70,7 @@ func (dockerProxy) Steps(_ lab.Facts, front lab.Front, to []lab.Replica) ([]lab.
 
 // inheritsListener asks docker-proxy for its flags: only those of Docker 28
 // and later can be given a listening socket.
-func inheritsListener(ctx context.Context, _ lab.Host) error {
+func inheritsListener(ctx context.Context, _ lab.Host, _ lab.Family) error {
 	const remedy = "make tools builds it; or name one of Docker 28 or later in PORTLAB_DOCKER_PROXY"
 	path, err := lab.FindProgram("docker-proxy")
 	if errors.Is(err, lab.ErrUnsupported) {

@@ -297,7 +297,7 @@ func TestDockerProxyOnTheKernel(t *testing.T) {
 	}
 	w := newWorld(t, 3)
 	h := kernel.NewHost(w.host, kernel.NewSidecars(w.host, w.facts.Run, ""))
-	err := lab.Supported(t.Context(), h, dockerProxy{})
+	err := lab.Probed(t.Context(), h, dockerProxy{}, lab.IPv4)
 	labtest.Require(t, "docker-proxy", err == nil, fmt.Sprint(err))
 	x, err := lab.Expose(t.Context(), h, nil, w.steps(t, dockerProxy{}, w.replicas))
 	if err != nil {

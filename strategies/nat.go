@@ -18,8 +18,8 @@ var errNoReplica = errors.New("there is no replica to send to")
 
 // iptables asks whether the packet filter is there and may be used.
 func iptables() lab.Probe {
-	return lab.Probe{Name: "iptables", Check: func(_ context.Context, h lab.Host) error {
-		rules, err := h.Rules(lab.IPv4)
+	return lab.Probe{Name: "iptables", Check: func(_ context.Context, h lab.Host, ip lab.Family) error {
+		rules, err := h.Rules(ip)
 		if err != nil {
 			return err
 		}

@@ -95,20 +95,20 @@ func TestDockerProxyProbe(t *testing.T) {
 	probe := dockerProxy{}.Needs().Probes[0]
 	t.Run("of Docker 28", func(t *testing.T) {
 		dockerProxyWith(t, "  -proto string\n  -use-listen-fd\n")
-		if err := probe.Check(t.Context(), h); err != nil {
+		if err := probe.Check(t.Context(), h, lab.IPv4); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Run("of Docker 20.10", func(t *testing.T) {
 		dockerProxyWith(t, "  -proto string\n")
-		err := lab.Supported(t.Context(), h, dockerProxy{})
+		err := lab.Probed(t.Context(), h, dockerProxy{}, lab.IPv4)
 		if !errors.Is(err, lab.ErrUnsupported) || !strings.Contains(err.Error(), "make tools") {
 			t.Errorf("%v, want that it cannot and what to do", err)
 		}
 	})
 	t.Run("missing", func(t *testing.T) {
 		t.Setenv("PORTLAB_DOCKER_PROXY", filepath.Join(t.TempDir(), "none"))
-		if err := probe.Check(t.Context(), h); !errors.Is(err, lab.ErrUnsupported) {
+		if err := probe.Check(t.Context(), h, lab.IPv4); !errors.Is(err, lab.ErrUnsupported) {
 			t.Errorf("%v, want that there is none", err)
 		}
 	})
@@ -118,7 +118,7 @@ func TestDockerProxyProbe(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Setenv("PORTLAB_DOCKER_PROXY", path)
-		if err := probe.Check(t.Context(), h); err == nil || errors.Is(err, lab.ErrUnsupported) {
+		if err := probe.Check(t.Context(), h, lab.IPv4); err == nil || errors.Is(err, lab.ErrUnsupported) {
 			t.Errorf("%v, want that it could not be told", err)
 		}
 	})
@@ -152,12 +152,12 @@ func TestDockerProxyIsOneForEachReplicaAndAddress(t *testing.T) {
 
 func TestIptablesProbe(t *testing.T) {
 	h := labtest.NewHost(t)
-	if err := iptables().Check(t.Context(), h); err != nil {
+	if err := iptables().Check(t.Context(), h, lab.IPv4); err != nil {
 		t.Error(err)
 	}
 	none := &lab.UnsupportedError{What: "iptables", Reason: "there is none"}
 	h.WithoutRules(none)
-	if err := iptables().Check(t.Context(), h); !errors.Is(err, lab.ErrUnsupported) {
+	if err := iptables().Check(t.Context(), h, lab.IPv4); !errors.Is(err, lab.ErrUnsupported) {
 		t.Errorf("%v, want what the host said", err)
 	}
 }

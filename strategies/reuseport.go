@@ -36,7 +36,7 @@ func (reuseport) About() lab.About {
 
 func (reuseport) Needs() lab.Needs {
 	return lab.Needs{
-		Placement: lab.SharedNetns, ReusePort: true, Publish: lab.PublishFirst,
+		Placement: lab.SharedNetns, ReusePort: true, Publish: lab.PublishSandbox,
 		Application: mustReusePort, Null: lab.Hash,
 	}
 }

@@ -34,6 +34,8 @@ func fakeFrom(getenv func(string) string) *fakeRuntime {
 
 func (*fakeRuntime) Name() string { return "fake" }
 
+func (*fakeRuntime) Supports(lab.FleetSpec) error { return nil }
+
 func (r *fakeRuntime) Host(context.Context) (lab.Host, error) {
 	if r.noEngine {
 		return nil, &lab.UnsupportedError{What: "the fake runtime", Reason: "no engine answers", Remedy: "start one"}

@@ -107,7 +107,7 @@ func describe(ctx context.Context, host lab.Host, s lab.Strategy) listedStrategy
 		d.Reason = "no runtime works here"
 		return d
 	}
-	err := lab.Supported(ctx, host, s)
+	err := lab.Probed(ctx, host, s, lab.IPv4)
 	d.Usable, d.Reason = err == nil, reason(err)
 	return d
 }

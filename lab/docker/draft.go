@@ -28,6 +28,7 @@ func draft(spec lab.FleetSpec, l layout, port uint16) lab.Blueprint {
 			Run: spec.Run, Family: lab.IPv4, Bridge: spec.Run.Link("b"),
 			Subnet: l.subnet, Gateway: l.gateway, ForwardChain: userChain,
 			SidecarListen: front.Endpoints(), Client: l.client,
+			Published: spec.Publish != lab.PublishNone,
 		},
 	}
 	for i := range spec.Replicas {

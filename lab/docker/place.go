@@ -47,7 +47,7 @@ func (f *fleet) Place(ctx context.Context, v lab.Vantage) (lab.Place, error) {
 	switch v {
 	case lab.External:
 		if f.client == nil {
-			return nil, possible(lab.FleetSpec{Vantage: v})
+			return nil, noClient(v)
 		}
 		return f.client, nil
 	case lab.Peer:

@@ -35,7 +35,7 @@ func containersOf(spec lab.FleetSpec, l layout, b lab.Blueprint) []plan {
 			name: sandboxName(spec.Run), command: []string{"pause"},
 			address: l.replica(0), port: listenPort(spec, b.Front),
 		}
-		if spec.Publish == lab.PublishFirst {
+		if spec.Publish == lab.PublishSandbox {
 			sandbox.publish = b.Front.Endpoints()
 		}
 		all = append(all, sandbox)

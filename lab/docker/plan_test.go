@@ -55,7 +55,7 @@ func TestNothingIsPublishedBeyondTheFront(t *testing.T) {
 }
 
 func TestDraftNamesTheRunEverywhere(t *testing.T) {
-	spec := lab.FleetSpec{Run: "aaaaaa", Replicas: 2, Placement: lab.SharedNetns, Publish: lab.PublishFirst}
+	spec := lab.FleetSpec{Run: "aaaaaa", Replicas: 2, Placement: lab.SharedNetns, Publish: lab.PublishSandbox}
 	b := draft(spec, layoutOf(3), 8080)
 	for _, line := range slices.Concat(b.Shell, b.Undo) {
 		if !strings.Contains(line, "aaaaaa") {

@@ -85,10 +85,7 @@ func (r *Runtime) Draft(ctx context.Context, spec lab.FleetSpec) (lab.Blueprint,
 
 // Open makes the network, the external client and the replicas.
 func (r *Runtime) Open(ctx context.Context, spec lab.FleetSpec) (lab.Fleet, error) {
-	if err := validate(spec); err != nil {
-		return nil, err
-	}
-	if err := possible(spec); err != nil {
+	if err := r.Supports(spec); err != nil {
 		return nil, err
 	}
 	e, err := connect(ctx, spec.Run.Object("net"))
@@ -104,12 +101,29 @@ func (r *Runtime) Open(ctx context.Context, spec lab.FleetSpec) (lab.Fleet, erro
 
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
+// Supports implements [lab.Runtime].
+func (*Runtime) Supports(spec lab.FleetSpec) error {
+	if err := validate(spec); err != nil {
+		return err
+	}
+	if spec.Vantage != "" && spec.Vantage != lab.Localhost && !kernel.HasNetAdmin() {
+		return noClient(spec.Vantage)
+	}
+	return nil
+}
+
+// validate is what can be told without regard to the user.
 func validate(spec lab.FleetSpec) error {
 	switch {
 	case spec.Family == lab.IPv6:
 		return &lab.UnsupportedError{
 			What: "--ip 6", Reason: "the docker runtime makes IPv4 networks only",
-			Remedy: "leave --ip out",
+			Remedy: "use --runtime netns, or leave --ip out",
+		}
+	case spec.Inherit:
+		return &lab.UnsupportedError{
+			What: "inherited sockets", Reason: "an engine hands no listening socket to a container",
+			Remedy: "use --runtime netns",
 		}
 	case spec.Replicas > maxReplicas:
 		return lab.Usagef("the docker runtime starts at most %d replicas, not %d", maxReplicas, spec.Replicas)
@@ -119,15 +133,12 @@ func validate(spec lab.FleetSpec) error {
 	return nil
 }
 
-// possible says at once what would fail only after containers were started.
-func possible(spec lab.FleetSpec) error {
-	if spec.Vantage == lab.Localhost || kernel.HasNetAdmin() {
-		return nil
-	}
+// noClient says at once what would fail only after containers were started.
+func noClient(v lab.Vantage) error {
 	return &lab.UnsupportedError{
-		What:   "vantage " + string(spec.Vantage),
+		What:   "vantage " + string(v),
 		Reason: "a client there needs CAP_NET_ADMIN, which this user does not have",
-		Remedy: "run with sudo, or choose --vantage localhost",
+		Remedy: "run with sudo, use --runtime netns, or choose --vantage localhost",
 	}
 }
 

@@ -64,7 +64,7 @@ func (f Flows) Undo() []string {
 	var lines []string
 	for _, front := range f.Front {
 		for _, r := range f.Replicas {
-			lines = append(lines, command("conntrack", "-D", "-p", "tcp",
+			lines = append(lines, lab.ShellLine("conntrack", "-D", "-p", "tcp",
 				"-d", front.Addr().String(), "--orig-port-dst", port(front),
 				"-r", r.Addr().String(), "--reply-port-src", port(r))+" || true")
 		}

@@ -56,37 +56,23 @@ func (s Sidecar) folder() string { return "/tmp/portlab-" + s.Name }
 // id is kept beside the files.
 func (s Sidecar) Shell() []string {
 	dir := s.folder()
-	lines := []string{command("mkdir", "-p", dir)}
+	lines := []string{lab.ShellLine("mkdir", "-p", dir)}
 	for _, name := range slices.Sorted(maps.Keys(s.Files)) {
 		text := strings.TrimSuffix(s.Files[name], "\n")
-		lines = append(lines, "cat > "+quote(dir+"/"+name)+" <<'END-OF-FILE'\n"+text+"\nEND-OF-FILE")
+		lines = append(lines, "cat > "+lab.ShellWord(dir+"/"+name)+" <<'END-OF-FILE'\n"+text+"\nEND-OF-FILE")
 	}
 	words := []string{s.Program}
 	for _, a := range s.Args {
 		words = append(words, strings.ReplaceAll(a, lab.SidecarDir, dir))
 	}
-	return append(lines, s.start(words)+" & echo $! > "+quote(dir+"/pid"))
+	return append(lines, s.start(words)+" & echo $! > "+lab.ShellWord(dir+"/pid"))
 }
 
 // Undo ends the program and deletes its files; some delete one themselves.
 func (s Sidecar) Undo() []string {
 	dir := s.folder()
-	return []string{`kill "$(cat ` + quote(dir+"/pid") + `)"`, command("rm", "-rf", dir)}
+	return []string{`kill "$(cat ` + lab.ShellWord(dir+"/pid") + `)"`, lab.ShellLine("rm", "-rf", dir)}
 }
-
-// inherit makes listening sockets, puts them where the program expects them
-// and becomes the program. A shell cannot do that by itself.
-const inherit = `import os, socket, sys
-for at, word in enumerate(sys.argv[2].split(), int(sys.argv[1])):
-    host, port, share = word.rsplit("/", 2)
-    s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(share))
-    s.bind((host, int(port)))
-    s.listen(4096)
-    s.set_inheritable(True)
-    os.dup2(s.detach(), at)
-os.execvp(sys.argv[3], sys.argv[3:])`
 
 // start is the command that becomes the program, with its descriptors.
 func (s Sidecar) start(words []string) string {
@@ -94,17 +80,5 @@ func (s Sidecar) start(words []string) string {
 	if s.Status {
 		first, status = 4, " 3>/dev/null"
 	}
-	if len(s.Sockets) == 0 {
-		return command(words...) + status
-	}
-	var sockets []string
-	for _, k := range s.Sockets {
-		share := "0"
-		if k.ReusePort {
-			share = "1"
-		}
-		sockets = append(sockets, fmt.Sprintf("%s/%d/%s", k.Address.Addr(), k.Address.Port(), share))
-	}
-	head := []string{"python3", "-c", inherit, fmt.Sprint(first), strings.Join(sockets, " ")}
-	return command(append(head, words...)...) + status
+	return lab.ShellInherit(first, s.Sockets, words) + status
 }

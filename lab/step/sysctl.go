@@ -63,7 +63,7 @@ func (s Sysctl) Revert(_ context.Context, h lab.Host) error {
 }
 
 // Shell sets the parameter.
-func (s Sysctl) Shell() []string { return []string{command("sysctl", "-w", s.Name+"="+s.Value)} }
+func (s Sysctl) Shell() []string { return []string{lab.ShellLine("sysctl", "-w", s.Name+"="+s.Value)} }
 
 // Undo puts Before back.
-func (s Sysctl) Undo() []string { return []string{command("sysctl", "-w", s.Name+"="+s.Before)} }
+func (s Sysctl) Undo() []string { return []string{lab.ShellLine("sysctl", "-w", s.Name+"="+s.Before)} }
