@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -17,14 +18,16 @@ import (
 // End is one end of a veth pair (veth(4)).
 type End struct {
 	In      *Namespace
-	Name    string // at most 15 characters, netdevice(7)
-	Address netip.Prefix
+	Name    string       // at most 15 characters, netdevice(7)
+	Address netip.Prefix // of its own; invalid: none
+	Gateway netip.Addr   // through which what has no other route goes; invalid: none
+	Bridge  string       // of whose ports it is one; empty: none
 }
 
-// CreateVeth links two namespaces by a veth pair, gives both ends their
-// addresses and brings them up. An end whose name is made by [lab.RunID.Link]
-// is marked with its run's comment as its alias, so that [Traces] finds it. A
-// failed CreateVeth leaves nothing behind.
+// CreateVeth links two namespaces by a veth pair, gives both ends what they
+// are to have and brings them up. A host's end whose name is made by
+// [lab.RunID.Link] is marked with its run's comment as its alias, so that
+// [Traces] finds it. A failed CreateVeth leaves nothing behind.
 func CreateVeth(ctx context.Context, run lab.RunID, host, peer End) error {
 	err := host.In.Do(ctx, func() error {
 		pair := &netlink.Veth{
@@ -32,16 +35,33 @@ func CreateVeth(ctx context.Context, run lab.RunID, host, peer End) error {
 			PeerNamespace: netlink.NsFd(peer.In.file.Fd()),
 		}
 		pair.Name = host.Name
+		if host.Bridge != "" {
+			bridge, err := netlink.LinkByName(host.Bridge)
+			if err != nil {
+				return fmt.Errorf("find the bridge %s: %w", host.Bridge, err)
+			}
+			pair.MasterIndex = bridge.Attrs().Index
+		}
 		if err := netlink.LinkAdd(pair); err != nil {
 			return privileged(fmt.Sprintf("make the links %s and %s", host.Name, peer.Name), err)
 		}
-		return errors.Join(netlink.LinkSetAlias(pair, run.Comment()), configure(host))
+		var err error
+		if strings.HasPrefix(host.Name, run.Link("")) {
+			err = netlink.LinkSetAlias(pair, run.Comment())
+		}
+		return errors.Join(err, configure(host, pair))
 	})
 	if errors.Is(err, unix.EEXIST) {
 		return err // what stands there is not ours to delete
 	}
 	if err == nil {
-		err = peer.In.Do(ctx, func() error { return configure(peer) })
+		err = peer.In.Do(ctx, func() error {
+			link, err := netlink.LinkByName(peer.Name)
+			if err != nil {
+				return fmt.Errorf("find the link %s: %w", peer.Name, err)
+			}
+			return configure(peer, link)
+		})
 	}
 	if err != nil {
 		return errors.Join(err, DeleteLink(context.WithoutCancel(ctx), host.In, host.Name))
@@ -52,28 +72,58 @@ func CreateVeth(ctx context.Context, run lab.RunID, host, peer End) error {
 // addrGenNone is IN6_ADDR_GEN_MODE_NONE of linux/if_link.h.
 const addrGenNone = 1
 
-// configure gives a link of the thread's namespace its address and brings it up.
-func configure(e End) error {
-	link, err := netlink.LinkByName(e.Name)
-	if err != nil {
-		return fmt.Errorf("find the link %s: %w", e.Name, err)
-	}
-	// No link-local address: an IPv4 link has no use for one, and an IPv6 link
-	// has the address given here.
-	if _, err := os.Stat("/proc/sys/net/ipv6"); err == nil {
-		if err := netlink.LinkSetIP6AddrGenMode(link, addrGenNone); err != nil {
-			return fmt.Errorf("keep %s from a link-local address: %w", e.Name, err)
+// CreateBridge makes a bridge in a namespace, with the host's own address in
+// its network. It snoops no multicast: neighbour discovery (RFC 4861) must
+// reach a port from the moment that it is up.
+func CreateBridge(ctx context.Context, e End) error {
+	return e.In.Do(ctx, func() error {
+		snoop := false
+		bridge := &netlink.Bridge{LinkAttrs: netlink.NewLinkAttrs(), MulticastSnooping: &snoop}
+		bridge.Name = e.Name
+		if err := netlink.LinkAdd(bridge); err != nil {
+			return privileged("make the bridge "+e.Name, err)
+		}
+		return configure(e, bridge)
+	})
+}
+
+// configure gives a link of the thread's namespace what it is to have and
+// brings it up.
+func configure(e End, link netlink.Link) error {
+	if e.In.own { // a namespace made by New gives none by itself
+		if err := withoutLinkLocal(link); err != nil {
+			return err
 		}
 	}
-	addr := &netlink.Addr{IPNet: ipNet(e.Address)}
-	if e.Address.Addr().Is6() {
-		// Without duplicate address detection the address is usable at once (RFC 4862, 5.4).
-		addr.Flags = unix.IFA_F_NODAD
+	if e.Address.IsValid() {
+		addr := &netlink.Addr{IPNet: ipNet(e.Address)}
+		if e.Address.Addr().Is6() {
+			// Without duplicate address detection the address is usable at once (RFC 4862, 5.4).
+			addr.Flags = unix.IFA_F_NODAD
+		}
+		if err := netlink.AddrAdd(link, addr); err != nil {
+			return fmt.Errorf("give %s the address %s: %w", e.Name, e.Address, err)
+		}
 	}
-	if err := netlink.AddrAdd(link, addr); err != nil {
-		return fmt.Errorf("give %s the address %s: %w", e.Name, e.Address, err)
+	if err := netlink.LinkSetUp(link); err != nil {
+		return fmt.Errorf("bring up %s: %w", e.Name, err)
 	}
-	return setUp(e.Name)
+	if !e.Gateway.IsValid() {
+		return nil
+	}
+	return addDefaultRoute(e.Gateway)
+}
+
+// withoutLinkLocal keeps a link from an IPv6 link-local address: an IPv4 link
+// has no use for one, and an IPv6 link has the address that it is given.
+func withoutLinkLocal(link netlink.Link) error {
+	if _, err := os.Stat("/proc/sys/net/ipv6"); err != nil {
+		return nil // a kernel without IPv6
+	}
+	if err := netlink.LinkSetIP6AddrGenMode(link, addrGenNone); err != nil {
+		return fmt.Errorf("keep %s from a link-local address: %w", link.Attrs().Name, err)
+	}
+	return nil
 }
 
 // setUp brings up a link of the thread's namespace.
@@ -91,17 +141,19 @@ func setUp(name string) error {
 // AddDefaultRoute sends what has no other route in a namespace through a
 // gateway.
 func AddDefaultRoute(ctx context.Context, ns *Namespace, via netip.Addr) error {
-	return ns.Do(ctx, func() error {
-		everything := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-		if via.Is6() {
-			everything = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
-		}
-		route := &netlink.Route{Dst: ipNet(everything), Gw: via.AsSlice()}
-		if err := netlink.RouteReplace(route); err != nil {
-			return privileged("route through "+via.String(), err)
-		}
-		return nil
-	})
+	return ns.Do(ctx, func() error { return addDefaultRoute(via) })
+}
+
+func addDefaultRoute(via netip.Addr) error {
+	everything := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	if via.Is6() {
+		everything = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+	}
+	route := &netlink.Route{Dst: ipNet(everything), Gw: via.AsSlice()}
+	if err := netlink.RouteReplace(route); err != nil {
+		return privileged("route through "+via.String(), err)
+	}
+	return nil
 }
 
 // DeleteLink deletes a link by its name, and with a veth its peer; no error if

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -44,8 +46,8 @@ func New() (*Namespace, error) {
 			return false, err
 		}
 		n.own = false
-		if err := setUp("lo"); err != nil {
-			return false, errors.Join(fmt.Errorf("bring up the loopback link: %w", err), n.Close())
+		if err := settle(); err != nil {
+			return false, errors.Join(err, n.Close())
 		}
 		return false, nil
 	})
@@ -53,6 +55,20 @@ func New() (*Namespace, error) {
 		return nil, err
 	}
 	return n, nil
+}
+
+// settle makes the thread's fresh namespace usable. Its links give themselves
+// no IPv6 link-local address: with each one comes a burst of multicast, which a
+// bridge with a thousand ports sends a thousandfold.
+func settle() error {
+	const mode = "/proc/sys/net/ipv6/conf/default/addr_gen_mode" // ip-sysctl.rst
+	if err := os.WriteFile(mode, []byte(strconv.Itoa(addrGenNone)), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("keep links from link-local addresses: %w", err)
+	}
+	if err := setUp("lo"); err != nil {
+		return fmt.Errorf("bring up the loopback link: %w", err)
+	}
+	return nil
 }
 
 func open(path string, pid int) (*Namespace, error) {

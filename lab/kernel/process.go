@@ -115,11 +115,17 @@ func (p *Process) Stop(ctx context.Context) error {
 	case <-grace.C:
 	case <-ctx.Done():
 	}
+	p.Kill()
+	return nil
+}
+
+// Kill ends the process and all that it started in its process group at once,
+// by SIGKILL, and returns when it has ended. It is idempotent.
+func (p *Process) Kill() {
 	select {
 	case <-p.done: // its number may be another's by now
 	default:
 		_ = unix.Kill(-p.PID(), unix.SIGKILL)
 		<-p.done
 	}
-	return nil
 }

@@ -86,7 +86,7 @@ func (s *Sidecars) inherited(ctx context.Context, c lab.Sidecar) (fds, status []
 		fds, status = []*os.File{w}, []*os.File{r}
 	}
 	for _, socket := range c.Sockets {
-		f, err := listen(ctx, s.ns, socket)
+		f, err := Listen(ctx, s.ns, socket)
 		if err != nil {
 			closeAll(fds)
 			closeAll(status)

@@ -16,10 +16,10 @@ import (
 	"github.com/portlab/portlab/lab"
 )
 
-// listen makes a listening TCP socket in a namespace, to be inherited by a
+// Listen makes a listening TCP socket in a namespace, to be inherited by a
 // process. It returns an [lab.RefusedError] that says who has the port if it
 // is in use.
-func listen(ctx context.Context, ns *Namespace, s lab.Socket) (*os.File, error) {
+func Listen(ctx context.Context, ns *Namespace, s lab.Socket) (*os.File, error) {
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		if !s.ReusePort {
 			return nil
