@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/kernel"
 )
 
 // image chooses where a sidecar's program comes from: the image that was asked
@@ -40,7 +41,7 @@ func (s *sidecars) image(ctx context.Context, x lab.Sidecar) (image string, entr
 	}
 	path, err := lab.FindProgram(x.Program)
 	if err == nil {
-		s.origin[x.Program] = versionOf(ctx, path) + ", packed from " + path
+		s.origin[x.Program] = kernel.VersionOf(ctx, path) + ", packed from " + path
 		image, err := s.pack(ctx, x.Program, path)
 		return image, nil, err
 	}

@@ -50,9 +50,6 @@ func newSidecars(f *fleet) *sidecars {
 // Start starts a sidecar and waits until it listens.
 func (s *sidecars) Start(ctx context.Context, x lab.Sidecar) error {
 	if x.OnHost {
-		if path, err := lab.FindProgram(x.Program); err == nil {
-			s.came(x.Program, versionOf(ctx, path)+" at "+path)
-		}
 		return s.onHost.Start(ctx, x)
 	}
 	s.mu.Lock()

@@ -22,6 +22,7 @@ const stopGrace = 5 * time.Second
 type Command struct {
 	Run   lab.RunID
 	Path  string
+	Name  string     // that it is called by, for people who list processes; empty: its path
 	Args  []string   // without the program's own name
 	Env   []string   // beside this process's own, as KEY=value
 	Dir   string     // working folder; empty: this process's own
@@ -47,6 +48,9 @@ func Start(ctx context.Context, ns *Namespace, c Command) (*Process, error) {
 	}
 	p := &Process{end: &tail{}, done: make(chan struct{})}
 	p.cmd = exec.Command(c.Path, c.Args...)
+	if c.Name != "" {
+		p.cmd.Args[0] = c.Name
+	}
 	p.cmd.Env = append(os.Environ(), c.Env...)
 	p.cmd.Env = append(p.cmd.Env, envRun+"="+string(c.Run), envHome+"="+home)
 	p.cmd.Dir, p.cmd.ExtraFiles = c.Dir, c.Files
@@ -101,18 +105,22 @@ func (p *Process) Signal(sig syscall.Signal) error {
 	return nil
 }
 
-// Stop ends the process and all that it started in its process group: SIGTERM
-// first, and SIGKILL after five seconds or when ctx ends. It is idempotent.
-func (p *Process) Stop(ctx context.Context) error {
+// Stop is [Process.StopWithin] five seconds.
+func (p *Process) Stop(ctx context.Context) error { return p.StopWithin(ctx, stopGrace) }
+
+// StopWithin ends the process and all that it started in its process group:
+// SIGTERM first, and SIGKILL after a time of grace or when ctx ends. It is
+// idempotent.
+func (p *Process) StopWithin(ctx context.Context, grace time.Duration) error {
 	if err := p.Signal(unix.SIGTERM); err != nil {
 		return err
 	}
-	grace := time.NewTimer(stopGrace)
-	defer grace.Stop()
+	late := time.NewTimer(grace)
+	defer late.Stop()
 	select {
 	case <-p.done:
 		return nil
-	case <-grace.C:
+	case <-late.C:
 	case <-ctx.Done():
 	}
 	p.Kill()

@@ -18,6 +18,10 @@ const (
 	envHome = "PORTLAB_HOME"
 )
 
+// EnvPlace is the variable of a process's environment that says in which place
+// of a run it stands: client, host, or the name of a replica.
+const EnvPlace = "PORTLAB_PLACE"
+
 func processTraces(context.Context) ([]lab.Trace, error) {
 	everyone, err := pids()
 	if err != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/portlab/portlab/lab"
@@ -19,6 +21,7 @@ type Sidecars struct {
 
 	mu      sync.Mutex
 	running map[string]*Process
+	origins map[string]string // by program: its version, and where it was found
 }
 
 // NewSidecars starts sidecars in a namespace on behalf of a run. The program
@@ -27,7 +30,7 @@ func NewSidecars(ns *Namespace, run lab.RunID, portlab string) *Sidecars {
 	if portlab == "" {
 		portlab = "/proc/self/exe"
 	}
-	return &Sidecars{ns: ns, run: run, portlab: portlab, running: map[string]*Process{}}
+	return &Sidecars{ns: ns, run: run, portlab: portlab, running: map[string]*Process{}, origins: map[string]string{}}
 }
 
 // Start implements [lab.Sidecars]. A sidecar that inherits its sockets listens
@@ -53,7 +56,7 @@ func (s *Sidecars) start(ctx context.Context, c lab.Sidecar) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := s.program(c.Program)
+	program, err := s.program(ctx, c.Program)
 	if err != nil {
 		return nil, err
 	}
@@ -103,11 +106,23 @@ func closeAll(files []*os.File) {
 	}
 }
 
-func (s *Sidecars) program(name string) (string, error) {
+func (s *Sidecars) program(ctx context.Context, name string) (string, error) {
 	if name == "portlab" {
 		return s.portlab, nil
 	}
-	return lab.FindProgram(name)
+	path, err := lab.FindProgram(name)
+	if err == nil && s.origins[name] == "" {
+		s.origins[name] = VersionOf(ctx, path) + " at " + path
+	}
+	return path, err
+}
+
+// Origins are the programs of the sidecars so far, each with its version and
+// where it was found; portlab itself is not among them.
+func (s *Sidecars) Origins() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.origins)
 }
 
 // Reload implements [lab.Sidecars]. Without a signal the sidecar is stopped
@@ -147,4 +162,16 @@ func (s *Sidecars) Stop(ctx context.Context, name string) error {
 		delete(s.running, name)
 	}
 	return removeFiles(s.run, name)
+}
+
+// StopAll stops the sidecars that run. It is idempotent, and joins errors.
+func (s *Sidecars) StopAll(ctx context.Context) error {
+	s.mu.Lock()
+	names := slices.Collect(maps.Keys(s.running))
+	s.mu.Unlock()
+	var errs []error
+	for _, name := range names {
+		errs = append(errs, s.Stop(ctx, name))
+	}
+	return errors.Join(errs...)
 }

@@ -1,0 +1,122 @@
+package netns
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// hand writes a fleet as commands of ip(8), in named namespaces.
+type hand struct {
+	spec  lab.FleetSpec
+	l     layout
+	lines []string
+}
+
+// byHand is how to make the same fleet by hand, how to take it away again, and
+// the prefix of a command on its host.
+func byHand(spec lab.FleetSpec, b lab.Blueprint) (host string, shell, undo []string) {
+	h := &hand{spec: spec, l: layoutOf(spec.Family)}
+	h.host()
+	h.client()
+	plans := plansOf(spec, b.Front)
+	for _, p := range namespacesOf(plans) {
+		h.namespace(p)
+	}
+	for _, p := range plans {
+		h.process(p)
+	}
+	return h.under(onHost), h.lines, h.undo(plans)
+}
+
+// name is that of a namespace, with the run's id.
+func (h *hand) name(where string) string { return h.spec.Run.Object(where) }
+
+// under is the prefix of a command in a namespace.
+func (h *hand) under(where string) string { return "ip netns exec " + h.name(where) }
+
+// ip adds commands of ip(8), in a namespace.
+func (h *hand) ip(where string, commands ...string) {
+	for _, c := range commands {
+		h.lines = append(h.lines, "ip -n "+h.name(where)+" "+c)
+	}
+}
+
+// make adds an empty namespace.
+func (h *hand) make(where string) {
+	h.lines = append(h.lines, "ip netns add "+h.name(where))
+	h.ip(where, "link set lo up")
+}
+
+// link gives a link its address, if it is to have one, and brings it up.
+func (h *hand) link(where, name string, address netip.Prefix) {
+	if address.IsValid() {
+		add := fmt.Sprintf("addr add %s dev %s", address, name)
+		if address.Addr().Is6() {
+			add += " nodad"
+		}
+		h.ip(where, add)
+	}
+	h.ip(where, "link set "+name+" up")
+}
+
+func (h *hand) host() {
+	h.make(onHost)
+	h.ip(onHost, "link add "+bridge+" type bridge mcast_snooping 0")
+	h.link(onHost, bridge, within(h.l.subnet, h.l.gateway))
+	for _, s := range sysctlsOf(h.spec.Family) {
+		line := fmt.Sprintf("%s sysctl -w %s=%s", h.under(onHost), s.name, s.value)
+		if s.optional {
+			line += " || true"
+		}
+		h.lines = append(h.lines, line)
+	}
+}
+
+func (h *hand) client() {
+	h.make(outside)
+	h.ip(onHost, fmt.Sprintf("link add %s type veth peer name %s netns %s", lan, inside, h.name(outside)))
+	h.link(onHost, lan, within(h.l.lan, h.l.host))
+	h.link(outside, inside, within(h.l.lan, h.l.client))
+	h.ip(outside, "route add default via "+h.l.host.String())
+}
+
+// namespace is one behind the bridge.
+func (h *hand) namespace(p plan) {
+	h.make(p.where)
+	h.ip(onHost, fmt.Sprintf("link add %s type veth peer name %s netns %s", portOf(p.where), inside, h.name(p.where)),
+		fmt.Sprintf("link set %s master %s up", portOf(p.where), bridge))
+	h.link(p.where, inside, within(h.l.subnet, h.l.replica(p.index)))
+	h.ip(p.where, "route add default via "+h.l.gateway.String())
+}
+
+// process starts a replica in the background. Sockets to inherit are made on
+// the host, before the program goes into its own namespace.
+func (h *hand) process(p plan) {
+	words := append([]string{"env"}, p.environ()...)
+	words = append(words, "bin/portlab", "serve")
+	line := h.under(p.where) + " " + lab.ShellLine(words...)
+	if len(p.sockets) > 0 {
+		words = append(strings.Fields(h.under(p.where)), words...)
+		line = lab.ShellUnder(h.under(onHost), lab.ShellInherit(3, p.sockets, words))
+	}
+	h.lines = append(h.lines, line+" &")
+}
+
+// undo ends the processes and deletes the namespaces, with all that is in them.
+func (h *hand) undo(plans []plan) []string {
+	all := []string{onHost}
+	for _, p := range namespacesOf(plans) {
+		all = append(all, p.where)
+	}
+	var lines []string
+	for _, where := range all {
+		lines = append(lines, "ip netns pids "+h.name(where)+" | xargs -r kill")
+	}
+	for _, where := range append(all, outside) {
+		lines = append(lines, "ip netns del "+h.name(where))
+	}
+	return lines
+}

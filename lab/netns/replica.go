@@ -1,0 +1,100 @@
+package netns
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/kernel"
+)
+
+// readyTimeout is how long a replica may take to listen, unless told otherwise.
+const readyTimeout = 30 * time.Second
+
+// startReplica starts a replica's process and returns when it listens.
+func (f *fleet) startReplica(ctx context.Context, p plan) error {
+	sockets, err := f.listen(ctx, p.sockets)
+	if err != nil {
+		return err
+	}
+	ready := &listening{yes: make(chan struct{})}
+	process, err := kernel.Start(ctx, f.namespace(p.where), kernel.Command{
+		Run: f.spec.Run, Path: cmp.Or(f.binary, "/proc/self/exe"), Name: "portlab", Args: []string{"serve"},
+		Env: append(p.environ(), kernel.EnvPlace+"="+p.instance, quick), Files: sockets, Log: ready,
+	})
+	for _, s := range sockets {
+		_ = s.Close() // the process has its own
+	}
+	if err != nil {
+		return fmt.Errorf("start the replica %s: %w", p.instance, err)
+	}
+	f.mu.Lock()
+	f.replicas[p.instance] = process
+	f.mu.Unlock()
+	return f.await(ctx, p, process, ready)
+}
+
+// listen makes the sockets that a replica inherits, on the host.
+func (f *fleet) listen(ctx context.Context, at []lab.Socket) (open []*os.File, err error) {
+	for _, s := range at {
+		file, err := kernel.Listen(ctx, f.hostNS, s)
+		if err != nil {
+			return nil, errors.Join(err, closeAll(open))
+		}
+		open = append(open, file)
+	}
+	return open, nil
+}
+
+func closeAll(open []*os.File) error {
+	var errs []error
+	for _, f := range open {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// await returns when a replica listens, has ended, or has taken too long.
+func (f *fleet) await(ctx context.Context, p plan, process *kernel.Process, ready *listening) error {
+	timeout := time.NewTimer(cmp.Or(f.spec.ReadyTimeout, readyTimeout))
+	defer timeout.Stop()
+	select {
+	case <-ready.yes:
+		return nil
+	case <-process.Done():
+		return fmt.Errorf("start the replica %s: %w", p.instance, process.Err())
+	case <-timeout.C:
+		return fmt.Errorf("start the replica %s: it was not ready in time; it said: %q", p.instance, process.Output())
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// listening is a log in which a server says when it listens.
+type listening struct {
+	yes  chan struct{}
+	mu   sync.Mutex
+	said []byte
+	done bool
+}
+
+// Write implements io.Writer.
+func (l *listening) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.done {
+		return len(p), nil
+	}
+	l.said = append(l.said, p...)
+	if bytes.Contains(l.said, []byte(": listening on ")) {
+		l.said, l.done = nil, true
+		close(l.yes)
+	}
+	return len(p), nil
+}
