@@ -1,8 +1,10 @@
 package servers
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -23,8 +25,13 @@ var ErrConfig = errors.New("bad configuration")
 
 // Config says what an http_server is.
 type Config struct {
-	Instance string       // the name that its answers carry; see [wire.CheckInstance]
-	Hosts    []netip.Addr // the addresses to listen on, each once; [::] means IPv6 alone
+	Instance string // the name that its answers carry; see [wire.CheckInstance]
+	// Inherit is how many listening TCP sockets the process was started with,
+	// from file descriptor 3 on. If it is more than 0, the server takes these,
+	// once in the life of the process, and Hosts, Port and ReusePort do not
+	// matter.
+	Inherit uint16
+	Hosts   []netip.Addr // the addresses to listen on, each once; [::] means IPv6 alone
 	// Port is the TCP port, the same on all addresses; 0: one that the kernel
 	// picks, and [Server.Addresses] tells.
 	Port         uint16
@@ -40,23 +47,42 @@ type Config struct {
 //	PORT           TCP port; default 8080
 //	REUSEPORT      1 sets SO_REUSEPORT; default 0
 //	DRAIN_TIMEOUT  duration such as 500ms; default 10s
+//	LISTEN_FDS     listening TCP sockets to take, from file descriptor 3 on
+//	LISTEN_PID     process that is to take them; default: whichever reads this
+//
+// The last two are those of socket activation, sd_listen_fds(3). Where sockets
+// are taken, HOST, PORT and REUSEPORT do not matter, and are not even read: a
+// socket says itself where it listens. Sockets for another process are not
+// taken. LISTEN_FDNAMES is ignored. sd_listen_fds(3) takes none where
+// LISTEN_PID is not set; here that is allowed, because most parents cannot
+// know a child's id before the child has its environment.
 //
 // The error names the variable and wraps [ErrConfig].
 func ConfigFromEnv(getenv func(string) string) (Config, error) {
-	c := Config{DrainTimeout: DefaultDrainTimeout}
-	var errs [5]error
+	var c Config
+	var errs [4]error
 	c.Instance, errs[0] = instance(getenv("INSTANCE"))
-	c.Hosts, errs[1] = hosts(or(getenv("HOST"), "0.0.0.0"))
-	c.Port, errs[2] = port(or(getenv("PORT"), "8080"))
-	c.ReusePort, errs[3] = strconv.ParseBool(or(getenv("REUSEPORT"), "0"))
-	if errs[3] != nil {
-		errs[3] = fmt.Errorf("REUSEPORT must be 1 or 0, not %q", getenv("REUSEPORT"))
+	c.DrainTimeout, errs[1] = drainTimeout(or(getenv("DRAIN_TIMEOUT"), DefaultDrainTimeout.String()))
+	c.Inherit, errs[2] = inherited(getenv("LISTEN_FDS"), getenv("LISTEN_PID"), os.Getpid())
+	if c.Inherit == 0 {
+		errs[3] = c.readSockets(getenv)
 	}
-	c.DrainTimeout, errs[4] = drainTimeout(or(getenv("DRAIN_TIMEOUT"), DefaultDrainTimeout.String()))
 	if err := errors.Join(errs[:]...); err != nil {
 		return Config{}, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	return c, nil
+}
+
+// readSockets reads what sockets the server is to make.
+func (c *Config) readSockets(getenv func(string) string) error {
+	var errs [3]error
+	c.Hosts, errs[0] = hosts(or(getenv("HOST"), "0.0.0.0"))
+	c.Port, errs[1] = port(or(getenv("PORT"), "8080"))
+	c.ReusePort, errs[2] = strconv.ParseBool(or(getenv("REUSEPORT"), "0"))
+	if errs[2] != nil {
+		errs[2] = fmt.Errorf("REUSEPORT must be 1 or 0, not %q", getenv("REUSEPORT"))
+	}
+	return errors.Join(errs[:]...)
 }
 
 // check says what is wrong with a configuration that was not read by
@@ -65,10 +91,18 @@ func (c Config) check() error {
 	if err := wire.CheckInstance(c.Instance); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	if len(c.Hosts) == 0 {
+	if len(c.Hosts) == 0 && c.Inherit == 0 {
 		return fmt.Errorf("%w: no address to listen on", ErrConfig)
 	}
 	return nil
+}
+
+// listeners are those of the server: inherited, or opened now.
+func (c Config) listeners(ctx context.Context) ([]net.Listener, error) {
+	if c.Inherit > 0 {
+		return inherit(c.Inherit)
+	}
+	return listen(ctx, c.addresses(), c.ReusePort)
 }
 
 // addresses are where the server is to listen.

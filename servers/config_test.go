@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,20 @@ func TestConfigFromEnv(t *testing.T) {
 		"zeros": {map[string]string{"INSTANCE": "foo", "PORT": "0", "REUSEPORT": "0"}, servers.Config{
 			Instance: "foo", Hosts: []netip.Addr{netip.IPv4Unspecified()}, DrainTimeout: 10 * time.Second,
 		}},
+		"inherited": {map[string]string{
+			"INSTANCE": "foo", "LISTEN_FDS": "2", "LISTEN_FDNAMES": "a", "HOST": "not read", "PORT": "not read", "REUSEPORT": "not read",
+		}, servers.Config{Instance: "foo", Inherit: 2, DrainTimeout: 10 * time.Second}},
+		"inherited by this process": {map[string]string{
+			"INSTANCE": "foo", "LISTEN_FDS": "1", "LISTEN_PID": strconv.Itoa(os.Getpid()),
+		}, servers.Config{Instance: "foo", Inherit: 1, DrainTimeout: 10 * time.Second}},
+		"inherited by another process": {map[string]string{
+			"INSTANCE": "foo", "PORT": "80", "LISTEN_FDS": "1", "LISTEN_PID": strconv.Itoa(os.Getppid()),
+		}, servers.Config{
+			Instance: "foo", Hosts: []netip.Addr{netip.IPv4Unspecified()}, Port: 80, DrainTimeout: 10 * time.Second,
+		}},
+		"none inherited": {map[string]string{"INSTANCE": "foo", "PORT": "80", "LISTEN_FDS": "0"}, servers.Config{
+			Instance: "foo", Hosts: []netip.Addr{netip.IPv4Unspecified()}, Port: 80, DrainTimeout: 10 * time.Second,
+		}},
 	} {
 		got, err := servers.ConfigFromEnv(env(c.env))
 		if err != nil {
@@ -59,8 +74,15 @@ func TestConfigFromEnvNamesWhatIsWrong(t *testing.T) {
 		{"PORT", "65536"}, {"PORT", "-1"}, {"PORT", "http"},
 		{"REUSEPORT", "yes"},
 		{"DRAIN_TIMEOUT", "10"}, {"DRAIN_TIMEOUT", "-1s"},
+		{"LISTEN_FDS", "one"}, {"LISTEN_FDS", "-1"}, {"LISTEN_FDS", "65536"},
+		{"LISTEN_PID", "self"}, {"LISTEN_PID", "0"},
 	} {
-		got, err := servers.ConfigFromEnv(env(map[string]string{c[0]: c[1]}))
+		pairs := map[string]string{}
+		if c[0] == "LISTEN_PID" {
+			pairs["LISTEN_FDS"] = "1" // without which nobody looks at it
+		}
+		pairs[c[0]] = c[1]
+		got, err := servers.ConfigFromEnv(env(pairs))
 		if !errors.Is(err, servers.ErrConfig) || !strings.Contains(err.Error(), c[0]) {
 			t.Errorf("%s=%q: got %+v, %v; want an error that names %s", c[0], c[1], got, err, c[0])
 		}

@@ -20,7 +20,9 @@
 // name, and with the header of package wire, which says which replica
 // answered. The article's server, "How to Expose Multiple Containers On the
 // Same Port", https://iximiuz.com/en/posts/multiple-containers-same-port-reverse-proxy/,
-// takes the same INSTANCE, HOST and PORT. A query may ask for work:
+// takes the same INSTANCE, HOST and PORT. It can also be started with listening
+// sockets that somebody else has made, in another network namespace perhaps;
+// [ConfigFromEnv] says how. A query may ask for work:
 //
 //	?delay=5ms    wait so long before the answer; at most [MaxDelay]
 //	?body=1024    answer with so many bytes; at most [MaxBody]

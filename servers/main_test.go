@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ var children = map[string]func(context.Context) error{
 	"slow-start": slowStart,
 	"serve":      serveFromEnv,
 	"orphan":     pauseWithOrphan,
+	"exec":       listenAndExec,
 }
 
 func TestMain(m *testing.M) {
@@ -45,11 +47,16 @@ func TestMain(m *testing.M) {
 func behaveAs(child func(context.Context) error) int {
 	ctx, stop := servers.NotifyContext(context.Background())
 	defer stop()
-	if err := child(ctx); err != nil {
+	err := child(ctx)
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, servers.ErrConfig):
 		fmt.Fprintln(os.Stderr, err)
-		return 4
+		return 2
 	}
-	return 0
+	fmt.Fprintln(os.Stderr, err)
+	return 4
 }
 
 // slowStart is a server that has so much to do before it listens that it is
@@ -67,6 +74,18 @@ func pauseWithOrphan(ctx context.Context) error {
 	}
 	fmt.Fprintln(os.Stderr, "pausing")
 	return servers.Pause(ctx)
+}
+
+// listenAndExec shows what file descriptors a program has that a server starts.
+func listenAndExec(ctx context.Context) error {
+	c, err := servers.ConfigFromEnv(os.Getenv)
+	if err != nil {
+		return err
+	}
+	if _, err := servers.Listen(ctx, c, os.Stderr); err != nil {
+		return err
+	}
+	return syscall.Exec("/bin/ls", []string{"ls", "-l", "/proc/self/fd"}, nil)
 }
 
 func serveFromEnv(ctx context.Context) error {

@@ -44,15 +44,16 @@ func Run(ctx context.Context, c Config, log io.Writer) error {
 	return err
 }
 
-// Listen opens the server's listeners and writes to the log where they are.
-// Connections wait there until [Server.Serve] is called, which must be. A
-// configuration that cannot be is an [ErrConfig]; any other error is what the
-// system said of an address, and what to do about it.
+// Listen opens the server's listeners, or takes those that it inherits, and
+// writes to the log where they are. Connections wait there until
+// [Server.Serve] is called, which must be. A configuration that cannot be is
+// an [ErrConfig]; any other error is what the system said of an address, and
+// what to do about it.
 func Listen(ctx context.Context, c Config, logTo io.Writer) (*Server, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	listeners, err := listen(ctx, c.addresses(), c.ReusePort)
+	listeners, err := c.listeners(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +67,8 @@ func Listen(ctx context.Context, c Config, logTo io.Writer) (*Server, error) {
 	return s, nil
 }
 
-// Addresses are where the server listens, in the order of [Config.Hosts].
+// Addresses are where the server listens, in the order of [Config.Hosts] or of
+// the file descriptors that it inherited.
 func (s *Server) Addresses() []netip.AddrPort { return addressesOf(s.listeners) }
 
 // Serve answers until ctx ends, and then drains: it stops to accept, answers
