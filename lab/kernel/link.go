@@ -22,7 +22,14 @@ type End struct {
 	Address netip.Prefix // of its own; invalid: none
 	Gateway netip.Addr   // through which what has no other route goes; invalid: none
 	Bridge  string       // of whose ports it is one; empty: none
+	// Router: the namespace forwards what comes in here. With an IPv6 address
+	// the link then has [RouterLinkLocal], too: without a link-local address the
+	// kernel asks for no neighbour on behalf of what it forwards.
+	Router bool
 }
+
+// RouterLinkLocal is the link-local address (RFC 4291, 2.5.6) of a router's end.
+var RouterLinkLocal = netip.MustParsePrefix("fe80::1/64")
 
 // CreateVeth links two namespaces by a veth pair, gives both ends what they
 // are to have and brings them up. A host's end whose name is made by
@@ -95,14 +102,14 @@ func configure(e End, link netlink.Link) error {
 			return err
 		}
 	}
-	if e.Address.IsValid() {
-		addr := &netlink.Addr{IPNet: ipNet(e.Address)}
-		if e.Address.Addr().Is6() {
+	for _, a := range e.addresses() {
+		addr := &netlink.Addr{IPNet: ipNet(a)}
+		if a.Addr().Is6() {
 			// Without duplicate address detection the address is usable at once (RFC 4862, 5.4).
 			addr.Flags = unix.IFA_F_NODAD
 		}
 		if err := netlink.AddrAdd(link, addr); err != nil {
-			return fmt.Errorf("give %s the address %s: %w", e.Name, e.Address, err)
+			return fmt.Errorf("give %s the address %s: %w", e.Name, a, err)
 		}
 	}
 	if err := netlink.LinkSetUp(link); err != nil {
@@ -112,6 +119,17 @@ func configure(e End, link netlink.Link) error {
 		return nil
 	}
 	return addDefaultRoute(e.Gateway)
+}
+
+// addresses are all that an end is to have.
+func (e End) addresses() []netip.Prefix {
+	switch {
+	case !e.Address.IsValid():
+		return nil
+	case e.Router && e.Address.Addr().Is6():
+		return []netip.Prefix{e.Address, RouterLinkLocal}
+	}
+	return []netip.Prefix{e.Address}
 }
 
 // withoutLinkLocal keeps a link from an IPv6 link-local address: an IPv4 link

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/kernel"
 )
 
 // hand writes a fleet as commands of ip(8), in named namespaces.
@@ -50,11 +51,11 @@ func (h *hand) make(where string) {
 	h.ip(where, "link set lo up")
 }
 
-// link gives a link its address, if it is to have one, and brings it up.
-func (h *hand) link(where, name string, address netip.Prefix) {
-	if address.IsValid() {
-		add := fmt.Sprintf("addr add %s dev %s", address, name)
-		if address.Addr().Is6() {
+// link gives a link its addresses and brings it up.
+func (h *hand) link(where, name string, addresses ...netip.Prefix) {
+	for _, a := range addresses {
+		add := fmt.Sprintf("addr add %s dev %s", a, name)
+		if a.Addr().Is6() {
 			add += " nodad"
 		}
 		h.ip(where, add)
@@ -62,10 +63,19 @@ func (h *hand) link(where, name string, address netip.Prefix) {
 	h.ip(where, "link set "+name+" up")
 }
 
+// router is link for one of the host's.
+func (h *hand) router(name string, address netip.Prefix) {
+	if address.Addr().Is6() {
+		h.link(onHost, name, address, kernel.RouterLinkLocal)
+		return
+	}
+	h.link(onHost, name, address)
+}
+
 func (h *hand) host() {
 	h.make(onHost)
 	h.ip(onHost, "link add "+bridge+" type bridge mcast_snooping 0")
-	h.link(onHost, bridge, within(h.l.subnet, h.l.gateway))
+	h.router(bridge, within(h.l.subnet, h.l.gateway))
 	for _, s := range sysctlsOf(h.spec.Family) {
 		line := fmt.Sprintf("%s sysctl -w %s=%s", h.under(onHost), s.name, s.value)
 		if s.optional {
@@ -78,7 +88,7 @@ func (h *hand) host() {
 func (h *hand) client() {
 	h.make(outside)
 	h.ip(onHost, fmt.Sprintf("link add %s type veth peer name %s netns %s", lan, inside, h.name(outside)))
-	h.link(onHost, lan, within(h.l.lan, h.l.host))
+	h.router(lan, within(h.l.lan, h.l.host))
 	h.link(outside, inside, within(h.l.lan, h.l.client))
 	h.ip(outside, "route add default via "+h.l.host.String())
 }

@@ -59,7 +59,9 @@ func (f *fleet) makeHost(ctx context.Context) error {
 	f.hostNS = ns
 	f.sidecars = kernel.NewSidecars(ns, f.spec.Run, f.binary)
 	f.host = kernel.NewHost(ns, f.sidecars)
-	err = kernel.CreateBridge(ctx, kernel.End{In: ns, Name: bridge, Address: within(f.layout.subnet, f.layout.gateway)})
+	err = kernel.CreateBridge(ctx, kernel.End{
+		In: ns, Name: bridge, Address: within(f.layout.subnet, f.layout.gateway), Router: true,
+	})
 	if err != nil {
 		return err
 	}
@@ -101,7 +103,7 @@ func (f *fleet) makeClient(ctx context.Context) error {
 	f.client = ns
 	l := f.layout
 	return kernel.CreateVeth(ctx, f.spec.Run,
-		kernel.End{In: f.hostNS, Name: lan, Address: within(l.lan, l.host)},
+		kernel.End{In: f.hostNS, Name: lan, Address: within(l.lan, l.host), Router: true},
 		kernel.End{In: ns, Name: inside, Address: within(l.lan, l.client), Gateway: l.host})
 }
 

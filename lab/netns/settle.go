@@ -17,6 +17,7 @@ import (
 // locks. The inner process of [Enter] calls it before all else. It returns an
 // [lab.UnsupportedError] where the system forbids that.
 func Settle() error {
+	followToTheEnd()
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return forbidden("keep mounts to itself", err)
 	}
@@ -26,6 +27,17 @@ func Settle() error {
 		return forbidden("mount a /proc of its own", err)
 	}
 	return freshRun("/run")
+}
+
+// followToTheEnd ends this process when the one that entered the world ends.
+// The kernel does that too, but not for one that ended while this was started.
+func followToTheEnd() {
+	const lifeline = 3 // the first file that a process is started with, beside the standard ones
+	unix.CloseOnExec(lifeline)
+	go func() {
+		_, _ = os.NewFile(lifeline, "lifeline").Read(make([]byte, 1)) // nothing is ever written: it returns at the end
+		os.Exit(1)
+	}()
 }
 
 // ours are what programs would make below /run of the machine: iptables' lock,

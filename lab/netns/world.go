@@ -45,7 +45,15 @@ func Enter(ctx context.Context, w World) (status int, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd := command(w, !kernel.MayMakeNamespaces())
-	if err := cmd.Start(); err != nil {
+	theirs, lifeline, err := os.Pipe()
+	if err != nil {
+		return 0, fmt.Errorf("make a pipe: %w", err)
+	}
+	defer lifeline.Close()
+	cmd.ExtraFiles = []*os.File{theirs}
+	err = cmd.Start()
+	_ = theirs.Close() // the other process has its own
+	if err != nil {
 		return 0, forbidden("make namespaces of its own", err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(unix.SIGINT) }) // it may just have ended
