@@ -2,10 +2,13 @@ package netns
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,38 +83,109 @@ func TestReplicasAnswerWhereTheyAreSaidTo(t *testing.T) {
 	}
 }
 
-func BenchmarkOpenAndClose(b *testing.B) {
-	for _, n := range []int{2, 10, 100, 1000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			for b.Loop() {
-				begun := time.Now()
-				f := openFleet(b, lab.FleetSpec{Placement: lab.OwnNetns, Replicas: n, Family: lab.IPv4})
-				opened := time.Now()
-				if err := f.Close(b.Context()); err != nil {
-					b.Fatal(err)
-				}
-				b.ReportMetric(float64(opened.Sub(begun).Microseconds())/1000/float64(n), "ms-open/replica")
-				b.ReportMetric(float64(time.Since(opened).Microseconds())/1000/float64(n), "ms-close/replica")
+// A fleet grows and shrinks while it serves, and counts connections.
+func TestFleetScales(t *testing.T) {
+	f := openFleet(t, lab.FleetSpec{Placement: lab.OwnNetns, Replicas: 2, Family: lab.IPv4})
+	added, err := f.Add(t.Context(), 2)
+	if err != nil || len(added) != 2 || added[1].Instance != "qux" {
+		t.Fatalf("added %v, %v", added, err)
+	}
+	if err := f.Remove(t.Context(), "foo"); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, r := range f.Blueprint().Replicas {
+		left = append(left, r.Instance)
+		if said, err := ask(t.Context(), f.client, r.Address); said != "Hello from "+r.Instance {
+			t.Errorf("%s says %q, %v", r.Instance, said, err)
+		}
+	}
+	if !slices.Equal(left, []string{"bar", "baz", "qux"}) {
+		t.Errorf("left are %v", left)
+	}
+	counts, err := f.Accepted(t.Context())
+	if err != nil || !maps.Equal(counts, map[string]uint64{"bar": 1, "baz": 1, "qux": 1}) {
+		t.Errorf("accepted %v, %v", counts, err)
+	}
+	if err := f.Remove(t.Context(), "foo"); err == nil {
+		t.Error("what is gone was removed again")
+	}
+	at, err := f.Place(t.Context(), lab.Peer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said, err := ask(t.Context(), at, added[1].Address); said != "Hello from qux" {
+		t.Errorf("a peer hears %q, %v", said, err)
+	}
+	if _, err := f.Add(t.Context(), maxReplicas); err == nil {
+		t.Error("it has more replicas than its bridge has ports")
+	}
+}
+
+// A fleet that cannot be opened says why, and leaves no process.
+func TestFailedOpenLeavesNothing(t *testing.T) {
+	labtest.Require(t, "root", kernel.MayMakeNamespaces(), "namespaces need CAP_SYS_ADMIN and CAP_NET_ADMIN")
+	before, err := labtest.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		binary, says string
+		timeout      time.Duration
+	}{
+		"no program":   {"/nonexistent/portlab", "no such file", 0},
+		"ends at once": {"/bin/false", "exit status 1", 0},
+		"never ready":  {"testdata/silent", "not ready in time", 50 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := New(Options{Binary: c.binary}).Open(t.Context(), lab.FleetSpec{
+				Run: lab.NewRunID(), Replicas: 20, Placement: lab.OwnNetns, Family: lab.IPv4, ReadyTimeout: c.timeout,
+			})
+			if err == nil || !strings.Contains(err.Error(), c.says) || strings.Count(err.Error(), "\n") > 3 {
+				t.Errorf("%v, want a short error with %q", err, c.says)
+			}
+			after, err := labtest.Snapshot(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := before.Diff(after); d != "" {
+				t.Errorf("the machine is not as it was before:\n%s", d)
 			}
 		})
 	}
 }
 
-func BenchmarkPlumbing(b *testing.B) {
+// BenchmarkOpenAndClose opens and closes fleets: how long that takes for each
+// replica, and how much of it is namespaces and links.
+func BenchmarkOpenAndClose(b *testing.B) {
 	for _, n := range []int{2, 10, 100, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			var plumb, open, end time.Duration
+			spec := lab.FleetSpec{Placement: lab.OwnNetns, Replicas: n, Family: lab.IPv4}
 			for b.Loop() {
-				f := newFleet(lab.FleetSpec{Run: lab.NewRunID(), Placement: lab.OwnNetns, Replicas: n, Family: lab.IPv4}, "")
 				begun := time.Now()
-				if err := f.makeHost(b.Context()); err != nil {
+				bare := newFleet(spec, "")
+				if err := errors.Join(bare.makeHost(b.Context()), bare.makeClient(b.Context()),
+					together(b.Context(), plansOf(spec, bare.blueprint.Front), bare.makeNamespace)); err != nil {
 					b.Fatal(err)
 				}
-				if err := together(b.Context(), plansOf(f.spec, f.blueprint.Front), f.makeNamespace); err != nil {
+				plumb += time.Since(begun)
+				if err := bare.Close(b.Context()); err != nil {
 					b.Fatal(err)
 				}
-				b.ReportMetric(float64(time.Since(begun).Microseconds())/1000/float64(n), "ms-open/replica")
-				f.Close(b.Context())
+				begun = time.Now()
+				f := openFleet(b, spec)
+				open += time.Since(begun)
+				begun = time.Now()
+				if err := f.Close(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+				end += time.Since(begun)
 			}
+			each := func(d time.Duration) float64 { return d.Seconds() * 1000 / float64(n*b.N) }
+			b.ReportMetric(each(plumb), "ms-links/replica")
+			b.ReportMetric(each(open), "ms-open/replica")
+			b.ReportMetric(each(end), "ms-close/replica")
 		})
 	}
 }

@@ -1,0 +1,99 @@
+package netns
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/portlab/portlab/lab"
+)
+
+func TestReplicasHaveAddressesOfTheirOwn(t *testing.T) {
+	for _, ip := range []lab.Family{lab.IPv4, lab.IPv6} {
+		l := layoutOf(ip)
+		taken := map[netip.Addr]bool{l.gateway: true, l.host: true, l.client: true}
+		for i := range 3 * maxReplicas { // a fleet that is scaled up and down uses up more than it has at a time
+			a := l.replica(i)
+			if taken[a] || !l.subnet.Contains(a) || a == l.subnet.Addr() {
+				t.Fatalf("IPv%d: replica %d gets %s, which is taken or not in %s", ip, i, a, l.subnet)
+			}
+			taken[a] = true
+		}
+		if l.lan.Contains(l.gateway) || !l.lan.Contains(l.host) || !l.lan.Contains(l.client) || l.subnet.Overlaps(l.lan) {
+			t.Errorf("IPv%d: %+v is no layout", ip, l)
+		}
+	}
+}
+
+// placements are all that strategies ask for.
+var placements = []lab.FleetSpec{
+	{Placement: lab.OwnNetns}, {Placement: lab.OwnNetns, Inherit: true},
+	{Placement: lab.SharedNetns, ReusePort: true, Publish: lab.PublishSandbox},
+	{Placement: lab.HostNetns, ReusePort: true},
+}
+
+func TestWhatIsDoneByHandCanBeFoundAgain(t *testing.T) {
+	for _, spec := range placements {
+		for _, ip := range []lab.Family{lab.IPv4, lab.IPv6} {
+			spec.Run, spec.Replicas, spec.Family = "aaaaaa", 3, ip
+			b := draft(spec)
+			var made, deleted []string
+			for _, line := range slices.Concat(b.Shell, b.Undo, []string{b.HostShell}) {
+				if !strings.Contains(line, "portlab-aaaaaa-") {
+					t.Errorf("nothing in this line can be found again by the run's id: %s", line)
+				}
+				if name, ok := strings.CutPrefix(line, "ip netns add "); ok {
+					made = append(made, name)
+				}
+				if name, ok := strings.CutPrefix(line, "ip netns del "); ok {
+					deleted = append(deleted, name)
+				}
+			}
+			slices.Sort(made)
+			slices.Sort(deleted)
+			if len(made) < 2 || !slices.Equal(made, deleted) {
+				t.Errorf("%+v makes %v by hand and deletes %v", spec, made, deleted)
+			}
+			if b.Facts.Published {
+				t.Errorf("%+v: there is nothing that publishes", spec)
+			}
+		}
+	}
+}
+
+func TestNamesFitALink(t *testing.T) {
+	const longest = 15 // IFNAMSIZ less the final zero, netdevice(7)
+	for i := range maxReplicas {
+		if name := portOf(lab.InstanceName(i)); len(name) > longest {
+			t.Errorf("%s is too long for a link's name", name)
+		}
+	}
+}
+
+func TestWhatIsNotSupportedIsSaid(t *testing.T) {
+	for name, c := range map[string]struct {
+		spec lab.FleetSpec
+		is   error
+	}{
+		"image":         {lab.FleetSpec{Image: "some/server"}, lab.ErrUnsupported},
+		"sidecar image": {lab.FleetSpec{SidecarImage: "nginx"}, lab.ErrUnsupported},
+		"publish":       {lab.FleetSpec{Publish: lab.PublishFirst}, lab.ErrUnsupported},
+		"publish each":  {lab.FleetSpec{Publish: lab.PublishEach}, lab.ErrUnsupported},
+		"most":          {lab.FleetSpec{Replicas: maxReplicas}, nil},
+		"too many":      {lab.FleetSpec{Replicas: maxReplicas + 1}, &lab.UsageError{}},
+	} {
+		err := New(Options{}).Supports(c.spec)
+		_, usage := errors.AsType[*lab.UsageError](err)
+		if _, wants := c.is.(*lab.UsageError); wants != usage || !wants && !errors.Is(err, c.is) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, spec := range placements {
+		spec.Replicas = 1
+		if err := New(Options{}).Supports(spec); err != nil {
+			t.Errorf("%+v: %v", spec, err)
+		}
+	}
+}
