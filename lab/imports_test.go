@@ -19,6 +19,8 @@ type rule struct {
 var inTests = map[string]rule{
 	"strategies": {[]string{"lab/kernel", "servers", "servers/wire"},
 		"what a strategy describes is tried on a real kernel too, in a namespace of the test's own"},
+	"cmd/http_server": {[]string{"servers/wire"},
+		"an answer is read to see who gave it"},
 }
 
 // rules is the architecture: arrows point one way, from cmd by scenarios and
@@ -55,6 +57,8 @@ var rules = map[string]rule{
 	"scenarios": {[]string{"lab", "lab/step", "lab/kernel", "lab/docker", "lab/netns", "lab/load", "lab/stat",
 		"lab/claim", "lab/guard", "lab/labtest", "strategies", "report", "servers", "servers/wire"},
 		"a scenario puts everything together; the command line is one more user of it"},
+	"cmd/http_server": {[]string{"servers"},
+		"it is the server alone, so that a thousand of them start fast and take little memory"},
 	"cmd/portlab": {[]string{"lab", "lab/step", "lab/kernel", "lab/docker", "lab/netns", "lab/load", "lab/stat",
 		"lab/claim", "lab/guard", "strategies", "report", "servers", "servers/wire", "scenarios"},
 		"the command line puts everything together, but for what belongs to tests"},
