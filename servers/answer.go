@@ -23,7 +23,7 @@ const statusClientClosed = 499
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/metrics":
-		s.metrics.handler.ServeHTTP(w, r)
+		s.metrics.handler().ServeHTTP(w, r)
 	case "/healthz":
 		s.health(w)
 	default:

@@ -3,6 +3,7 @@ package servers
 import (
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,16 +19,14 @@ type metrics struct {
 	requests    *prometheus.CounterVec
 	inFlight    prometheus.Gauge
 	service     prometheus.Histogram
-	handler     http.Handler // shows them
+	// handler shows them. It is made by the first scrape: of a thousand idle
+	// replicas few are ever scraped, and each would hold 80 kB for it.
+	handler func() http.Handler
 }
 
-// newMetrics uses a registry of its own, so that several servers can live in
-// one process. The label is "replica", since "instance" is what Prometheus
-// itself calls the address that it scrapes.
+// newMetrics makes the metrics of a replica.
 func newMetrics(instance string) *metrics {
-	registry := prometheus.NewRegistry()
 	m := &metrics{
-		handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 		connections: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "portlab_connections_accepted_total",
 			Help: "TCP connections that the replica has accepted.",
@@ -46,13 +45,23 @@ func newMetrics(instance string) *metrics {
 			Buckets: prometheus.ExponentialBuckets(1e-6, 4, 14), // 1 us to 67 s: beyond MaxDelay
 		}),
 	}
+	m.handler = sync.OnceValue(func() http.Handler { return m.exposition(instance) })
+	return m
+}
+
+// exposition shows the metrics, and those of the process. It uses a registry
+// of its own, so that several servers can live in one process. The label is
+// "replica", since "instance" is what Prometheus itself calls the address that
+// it scrapes.
+func (m *metrics) exposition(instance string) http.Handler {
+	registry := prometheus.NewRegistry()
 	prometheus.WrapRegistererWith(prometheus.Labels{"replica": instance}, registry).MustRegister(
 		m.connections, m.requests, m.inFlight, m.service,
 		collectors.NewBuildInfoCollector(),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	return m
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
 
 func (m *metrics) answered(status int, service time.Duration) {
