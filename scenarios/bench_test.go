@@ -17,7 +17,7 @@ import (
 // containers, and what the article's way takes, with its loop of 300 curls.
 // Medians over b.N rounds; a ratio below one means that portlab is faster.
 func BenchmarkMainJob(b *testing.B) {
-	bench(b)
+	bench(b, "docker")
 	dir := workbench(b)
 	var whole, engine, article []float64
 	for b.Loop() {

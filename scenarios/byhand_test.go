@@ -26,7 +26,7 @@ type explained struct {
 // What explain prints, pasted into a shell, answers another machine; what it
 // prints to undo that leaves the machine as it was.
 func TestCommandsByHand(t *testing.T) {
-	b := bench(t)
+	b := bench(t, "docker")
 	for _, s := range strategies.All() {
 		_, direct := s.(lab.Targeter)
 		if direct || s.Needs().Publish == lab.PublishEach {

@@ -12,7 +12,7 @@ import (
 // A server of the user's own does not say who answered: its connections are
 // counted from outside, each of them once, and the result says so.
 func TestImageOfTheUsersOwn(t *testing.T) {
-	bench(t)
+	bench(t, "docker")
 	image := importPlain(t)
 	before := snapshot(t)
 	p := start(t, nil, "run", "dnat", "--image", image, "--image-port", "3000", "--requests", "500",

@@ -110,7 +110,7 @@ var moments = []struct {
 }
 
 func TestKilledRunLeavesNothing(t *testing.T) {
-	bench(t)
+	bench(t, "docker")
 	for _, m := range moments {
 		t.Run(m.name, func(t *testing.T) {
 			before := snapshot(t)
@@ -128,7 +128,7 @@ func TestKilledRunLeavesNothing(t *testing.T) {
 }
 
 func TestInterruptedRunLeavesNothing(t *testing.T) {
-	bench(t)
+	bench(t, "docker")
 	for _, m := range moments[1:] {
 		t.Run(m.name, func(t *testing.T) {
 			before := snapshot(t)
@@ -148,7 +148,7 @@ func TestInterruptedRunLeavesNothing(t *testing.T) {
 }
 
 func TestMainJob(t *testing.T) {
-	bench(t)
+	bench(t, "docker")
 	before := snapshot(t)
 	p := start(t, nil, "run", "dnat", "--replicas", "2", "--requests", "300", "--format", "json")
 	if got := p.status(t); got != 0 {
@@ -173,7 +173,7 @@ func TestMainJob(t *testing.T) {
 
 // Two runs side by side, each with all it needs.
 func TestTwoRunsDoNotDisturbEachOther(t *testing.T) {
-	bench(t)
+	bench(t, "docker")
 	before := snapshot(t)
 	args := []string{"run", "dnat", "--replicas", "2", "--requests", "2000", "--no-report", "--format", "json", "--vantage", "localhost", "--claim", "no loss", "--claim", "shares"}
 	a, b := start(t, nil, args...), start(t, nil, args...)
@@ -188,7 +188,7 @@ func TestTwoRunsDoNotDisturbEachOther(t *testing.T) {
 }
 
 func TestTroubleIsSaid(t *testing.T) {
-	bench(t)
+	bench(t, "docker")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -227,7 +227,7 @@ func TestTroubleIsSaid(t *testing.T) {
 // status 4 and says so; what it could not take away, clean does once the
 // engine is back.
 func TestEngineThatDiesInMidRun(t *testing.T) {
-	bench(t)
+	bench(t, "docker")
 	before := snapshot(t)
 	path := filepath.Join(t.TempDir(), "docker.sock")
 	engine := relay(t, path, "/var/run/docker.sock")
@@ -300,7 +300,7 @@ func (r *relayed) die() {
 // Without iptables there is a word on how to get it. It is hidden in a mount
 // namespace of the run's own.
 func TestNoIptables(t *testing.T) {
-	bench(t)
+	bench(t, "docker")
 	out, err := exec.Command("unshare", "--mount", "sh", "-c",
 		`mount -t tmpfs none /etc/alternatives && exec "$0" run dnat --no-report`, labtest.Binary(t)).CombinedOutput()
 	var exit *exec.ExitError

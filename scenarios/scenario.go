@@ -26,6 +26,7 @@ type Scenario struct {
 type Trial struct {
 	Strategy string
 	Vantage  lab.Vantage
+	Family   lab.Family // the IP version; zero: IPv4
 	Replicas int
 	Requests int // each on a connection of its own
 	Weights  []float64
@@ -65,7 +66,7 @@ func (b Bench) Trial(t Trial) (*lab.Trial, error) {
 	}
 	return &lab.Trial{
 		Strategy: s, Runtime: b.Runtime, Vantage: t.Vantage, Driver: b.Driver,
-		Fleet:  lab.FleetSpec{Run: lab.NewRunID(), Replicas: t.Replicas, Weights: t.Weights},
+		Fleet:  lab.FleetSpec{Run: lab.NewRunID(), Family: t.Family, Replicas: t.Replicas, Weights: t.Weights},
 		Plan:   lab.Plan{Requests: t.Requests, Concurrency: 1, Timeout: 5 * time.Second, Path: "/", Seed: 1},
 		Claims: claims, Asked: len(claims),
 	}, nil
