@@ -31,8 +31,8 @@ run: setup build ## set up what is missing, then put two replicas behind one por
 test: setup ## set up what is missing, then run all tests (what cannot run here is skipped, with the reason)
 	$(GOTEST) ./...
 
-build: ## build the static binary bin/portlab
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/portlab ./cmd/portlab
+build: ## build the static binaries bin/portlab and bin/http_server, the replica alone
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/portlab ./cmd/http_server
 
 engine: ## install and start a Docker engine (Debian, Ubuntu), if none answers
 	@.ci/engine

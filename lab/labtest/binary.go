@@ -15,7 +15,7 @@ import (
 )
 
 // Binary builds the project's static binary, once in a test process, and gives
-// its path. [Main] deletes it at the end.
+// its path; http_server stands beside it. [Main] deletes it at the end.
 func Binary(t testing.TB) string {
 	t.Helper()
 	path, err := build()
@@ -74,8 +74,12 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	buildDir = dir
+	// Another user must be able to start it, too.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", err
+	}
 	path := filepath.Join(dir, "portlab")
-	c := exec.Command("go", "build", "-o", path, "github.com/portlab/portlab/cmd/portlab")
+	c := exec.Command("go", "build", "-o", dir, "github.com/portlab/portlab/cmd/portlab", "github.com/portlab/portlab/cmd/http_server")
 	c.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := c.CombinedOutput(); err != nil {
 		return "", &buildError{string(out), err}

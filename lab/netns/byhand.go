@@ -105,7 +105,12 @@ func (h *hand) namespace(p plan) {
 // process starts a replica in the background. Sockets to inherit are made on
 // the host, before the program goes into its own namespace.
 func (h *hand) process(p plan) {
-	words := append([]string{"env"}, p.environ()...)
+	words := []string{"env"}
+	for _, e := range p.env {
+		if e[1] != "" {
+			words = append(words, e[0]+"="+e[1])
+		}
+	}
 	words = append(words, "bin/portlab", "serve")
 	line := h.under(p.where) + " " + lab.ShellLine(words...)
 	if len(p.sockets) > 0 {

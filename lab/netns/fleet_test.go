@@ -8,6 +8,8 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -155,9 +157,28 @@ func TestFailedOpenLeavesNothing(t *testing.T) {
 	}
 }
 
+// Replicas run http_server where it stands beside portlab, and portlab where
+// it does not.
+func TestProgramOfReplicas(t *testing.T) {
+	dir := t.TempDir()
+	portlab, alone := filepath.Join(dir, "portlab"), filepath.Join(dir, "http_server")
+	if c := server(portlab); c.Path != portlab || !slices.Equal(c.Args, []string{"serve"}) {
+		t.Errorf("portlab alone: %+v", c)
+	}
+	for mode, path := range map[os.FileMode]string{0o644: portlab, 0o755: alone} {
+		if err := errors.Join(os.WriteFile(alone, nil, mode), os.Chmod(alone, mode)); err != nil {
+			t.Fatal(err)
+		}
+		if c := server(portlab); c.Path != path {
+			t.Errorf("with an http_server of mode %o: %+v", mode, c)
+		}
+	}
+}
+
 // BenchmarkOpenAndClose opens and closes fleets: how long that takes for each
 // replica, and how much of it is namespaces and links.
 func BenchmarkOpenAndClose(b *testing.B) {
+	labtest.Binary(b) // is built before the clock runs
 	for _, n := range []int{2, 10, 100, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			var plumb, open, end time.Duration

@@ -28,20 +28,22 @@ const (
 func planOf(spec lab.FleetSpec, front lab.Front, i int) plan {
 	r := replicaAt(spec, front, i)
 	p := plan{instance: r.Instance, where: r.Instance, index: i}
+	// A listener of portlab's own, if it was started with one, is not a replica's.
+	p.env = [][2]string{{"INSTANCE", r.Instance}, {"LISTEN_PID", ""}}
 	host, port := layoutOf(spec.Family).any.String(), r.Address.Port()
 	switch {
 	case spec.Inherit:
 		for _, at := range front.Endpoints() {
 			p.sockets = append(p.sockets, lab.Socket{Address: at, ReusePort: true})
 		}
-		p.env = [][2]string{{"INSTANCE", r.Instance}, {"LISTEN_FDS", strconv.Itoa(len(p.sockets))}}
+		p.env = append(p.env, [2]string{"LISTEN_FDS", strconv.Itoa(len(p.sockets))})
 		return p
 	case spec.Placement == lab.HostNetns:
 		p.where, host = onHost, addresses(front)
 	case spec.Placement == lab.SharedNetns:
 		p.where, p.index = sandbox, 0
 	}
-	p.env = [][2]string{{"INSTANCE", r.Instance}, {"HOST", host}, {"PORT", strconv.Itoa(int(port))}}
+	p.env = append(p.env, [2]string{"LISTEN_FDS", ""}, [2]string{"HOST", host}, [2]string{"PORT", strconv.Itoa(int(port))})
 	if spec.ReusePort {
 		p.env = append(p.env, [2]string{"REUSEPORT", "1"})
 	}
