@@ -10,8 +10,9 @@ import (
 var (
 	// plainWord is what a shell takes as it is.
 	plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./!-]+$`)
-	// plainLine is plain words, or words in single quotes.
-	plainLine = regexp.MustCompile(`^([A-Za-z0-9_@%+=:,./!-]+|'[^']*')( ([A-Za-z0-9_@%+=:,./!-]+|'[^']*'))*$`)
+	// plainLine is a command's name, then plain words or words in single quotes.
+	// A name has no "=", which would assign, and no "!", which would negate.
+	plainLine = regexp.MustCompile(`^[A-Za-z0-9_@%+:,./-]+( ([A-Za-z0-9_@%+=:,./!-]+|'[^']*'))*$`)
 )
 
 // ShellWord makes one word of a POSIX shell command.

@@ -18,7 +18,8 @@ import (
 // ErrInjected is the failure that [Host.FailAt] injects.
 var ErrInjected = errors.New("injected failure")
 
-// Link is a network link of the fake host.
+// Link is a network link of the fake host. One with addresses of both families
+// is added once for each.
 type Link struct {
 	Name string
 	// Prefix is the host's own address on the link with the network behind it.
@@ -26,8 +27,8 @@ type Link struct {
 }
 
 // Host is a strict fake of [lab.Host]. It begins with the built-in chains, a
-// loopback link, forwarding switched on, and the programs portlab, nginx and
-// docker-proxy. It may be used by several goroutines.
+// loopback link, forwarding switched on, all for IPv4 and IPv6, and the
+// programs portlab, nginx and docker-proxy. It may be used by several goroutines.
 type Host struct {
 	t  testing.TB
 	mu sync.Mutex
@@ -54,12 +55,14 @@ func NewHost(t testing.TB) *Host {
 	h := &Host{
 		t:        t,
 		filters:  map[lab.Family]tables{lab.IPv4: newTables(), lab.IPv6: newTables()},
-		sysctls:  map[string]string{"net.ipv4.ip_forward": "1", "net.ipv4.conf.all.route_localnet": "0"},
+		sysctls:  map[string]string{forwarding[lab.IPv4]: "1", forwarding[lab.IPv6]: "1", "net.ipv4.conf.all.route_localnet": "0"},
 		sidecars: map[string]lab.Sidecar{},
 		programs: []string{"portlab", "nginx", "docker-proxy"},
 		random:   rand.New(rand.NewPCG(1, 2)),
 	}
-	h.AddLink(Link{Name: "lo", Prefix: netip.MustParsePrefix("127.0.0.1/8")})
+	for _, own := range []string{"127.0.0.1/8", "::1/128"} {
+		h.AddLink(Link{Name: "lo", Prefix: netip.MustParsePrefix(own)})
+	}
 	return h
 }
 

@@ -19,9 +19,12 @@ func (h *Host) isLocal(a netip.Addr) bool {
 	return false
 }
 
+// forwarding is the parameter that makes the host a router, by family.
+var forwarding = map[lab.Family]string{lab.IPv4: "net.ipv4.ip_forward", lab.IPv6: "net.ipv6.conf.all.forwarding"}
+
 // route is the link by which a is reached: lo for the host itself, else the
-// one whose network a is in, else the first that is not lo, as if the default
-// route were there.
+// one whose network a is in, else the first of a's family that is not lo, as
+// if the default route were there.
 func (h *Host) route(a netip.Addr) string {
 	if h.isLocal(a) {
 		return "lo"
@@ -31,28 +34,29 @@ func (h *Host) route(a netip.Addr) string {
 		if l.Prefix.Contains(a) {
 			return l.Name
 		}
-		if first == "" && l.Name != "lo" {
+		if first == "" && l.Name != "lo" && l.Prefix.IsValid() && l.Prefix.Addr().Is4() == a.Is4() {
 			first = l.Name
 		}
 	}
 	return first
 }
 
-// addressOn is the host's address on a link.
-func (h *Host) addressOn(link string) netip.Addr {
+// addressOn is the host's address of a family on a link.
+func (h *Host) addressOn(link string, ip lab.Family) netip.Addr {
 	for _, l := range h.links {
-		if l.Name == link {
+		if l.Name == link && l.Prefix.Addr().Is4() == (ip == lab.IPv4) {
 			return l.Prefix.Addr()
 		}
 	}
 	return netip.Addr{}
 }
 
-// localnet says whether 127.0.0.0/8 may be routed by a link: the parameter of
-// the link or that of all (Documentation/networking/ip-sysctl.rst).
-func (h *Host) localnet(link string) bool {
-	return h.sysctls["net.ipv4.conf."+link+".route_localnet"] == "1" ||
-		h.sysctls["net.ipv4.conf.all.route_localnet"] == "1"
+// localnet says whether a loopback address may be routed by a link that is not
+// the loopback link. For 127.0.0.0/8 that is the parameter of the link or that
+// of all (Documentation/networking/ip-sysctl.rst); for ::1 there is none.
+func (h *Host) localnet(link string, a netip.Addr) bool {
+	return a.Is4() && (h.sysctls["net.ipv4.conf."+link+".route_localnet"] == "1" ||
+		h.sysctls["net.ipv4.conf.all.route_localnet"] == "1")
 }
 
 func familyOf(a netip.AddrPort) lab.Family {

@@ -103,6 +103,32 @@ func TestRulesFailsTheTestOnWhatItDoesNotUnderstand(t *testing.T) {
 	}
 }
 
+// Each family has addresses of its own, and ports stand apart from an IPv6
+// address by brackets only.
+func TestRulesAreOfAFamily(t *testing.T) {
+	for rule, wanted := range map[string]lab.Family{
+		"-s 192.0.2.0/24 -j ACCEPT":                        lab.IPv4,
+		"-s 2001:db8::/64 -j ACCEPT":                       lab.IPv6,
+		"-p tcp -j DNAT --to-destination 192.0.2.1:80":     lab.IPv4,
+		"-p tcp -j DNAT --to-destination [2001:db8::1]:80": lab.IPv6,
+		"-m conntrack --ctorigdst 2001:db8::1 -j RETURN":   lab.IPv6,
+		"-p tcp -j DNAT --to-destination 2001:db8::1]:80":  0,
+		"-p tcp -j DNAT --to-destination [2001:db8::1]:":   0,
+		"-d [2001:db8::1] -j ACCEPT":                       0,
+	} {
+		for _, ip := range []lab.Family{lab.IPv4, lab.IPv6} {
+			h := NewHost(&recorder{TB: t})
+			r, err := h.Rules(ip)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Insert("nat", "PREROUTING", strings.Fields(rule)...); (err == nil) != (ip == wanted) {
+				t.Errorf("IPv%d: %s: %v", ip, rule, err)
+			}
+		}
+	}
+}
+
 func TestRulesKeepsOrderAndDeletesOne(t *testing.T) {
 	h := NewHost(t)
 	r := rulesOf(t, h)

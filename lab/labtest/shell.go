@@ -146,7 +146,7 @@ func split(line string) ([]string, error) {
 				word.Reset()
 			}
 			inWord = false
-		case strings.ContainsRune("$`\"\\;<>()*?\n\t", c):
+		case strings.ContainsRune("$`\"\\;<>()*?[]\n\t", c):
 			return nil, fmt.Errorf("%q is not understood outside of quotes", c)
 		default:
 			word.WriteRune(c)

@@ -108,11 +108,29 @@ func TestFlowsForgetsOnlyWhatIsMeant(t *testing.T) {
 	}
 }
 
+func TestShellForgetsFlows(t *testing.T) {
+	for line, f := range map[string]Flow{
+		"conntrack -D -p tcp -d 192.0.2.1 --orig-port-dst 80 -r 198.18.0.2 --reply-port-src 81 || true": {
+			Front: at("192.0.2.1:80"), Replica: at("198.18.0.2:81"),
+		},
+		"conntrack -D -p tcp -d 2001:db8::1 --orig-port-dst 80 -r 2001:db8::2 --reply-port-src 81 || true": {
+			Front: at("[2001:db8::1]:80"), Replica: at("[2001:db8::2]:81"),
+		},
+	} {
+		h := NewHost(t)
+		h.Track(f)
+		shell(t, h, line)
+		h.AssertPristine(t)
+	}
+}
+
 func TestShellRefuses(t *testing.T) {
 	for _, line := range []string{
 		"rm -rf x", "iptables -L", "iptables -t nat -Z OUTPUT", "iptables -t nat -D OUTPUT -j ACCEPT",
 		"iptables -t nat -X MISSING", "iptables -t nat -X USED", "sysctl net.ipv4.ip_forward=1", "sysctl -w net.none=1",
 		"conntrack -F", "conntrack -D -p tcp -d x --orig-port-dst 1 -r y --reply-port-src 2 || true",
+		"conntrack -D -p tcp -d 2001:db8::1 --orig-port-dst 1 -r [2001:db8::2] --reply-port-src 2 || true",
+		"ip6tables -t nat -A OUTPUT -p tcp -j DNAT --to-destination [2001:db8::1]:80",
 		"iptables -t nat -A OUTPUT -m comment --comment 'x -j ACCEPT", "sysctl -w $x", "iptables -t nat -N \"X\"",
 	} {
 		h := NewHost(t)

@@ -76,9 +76,7 @@ func (w *walker) send() {
 	w.out = w.host.route(w.destination.Addr())
 	w.hook("nat", "OUTPUT")
 	w.out = w.host.route(w.destination.Addr())
-	if w.source.Addr().IsLoopback() && w.out != "lo" && !w.host.localnet(w.out) {
-		w.lose("a loopback address may not leave by %s: route_localnet is 0", w.out)
-	}
+	w.passLoopback("leave", w.out, w.source.Addr())
 	w.hook("filter", "OUTPUT")
 	w.hook("nat", "POSTROUTING")
 	if w.out == "lo" {
@@ -89,9 +87,7 @@ func (w *walker) send() {
 
 // receive takes the way of what comes in by a link.
 func (w *walker) receive() {
-	if w.in != "lo" && w.destination.Addr().IsLoopback() && !w.host.localnet(w.in) {
-		w.lose("a loopback address may not come in by %s: route_localnet is 0", w.in)
-	}
+	w.passLoopback("come in", w.in, w.destination.Addr())
 	w.hook("nat", "PREROUTING")
 	w.out = w.host.route(w.destination.Addr())
 	if w.out == "lo" {
@@ -100,11 +96,22 @@ func (w *walker) receive() {
 		w.out = "lo"
 		return
 	}
-	if w.host.sysctls["net.ipv4.ip_forward"] != "1" {
-		w.lose("the host does not forward: ip_forward is 0")
+	if name := forwarding[familyOf(w.destination)]; w.host.sysctls[name] != "1" {
+		w.lose("the host does not forward: %s is not 1", name)
 	}
 	w.hook("filter", "FORWARD")
 	w.hook("nat", "POSTROUTING")
+}
+
+// passLoopback loses a packet whose loopback address may not pass by a link.
+func (w *walker) passLoopback(how, link string, a netip.Addr) {
+	switch {
+	case link == "lo" || !a.IsLoopback() || w.host.localnet(link, a):
+	case a.Is4():
+		w.lose("a loopback address may not %s by %s: route_localnet is 0", how, link)
+	default:
+		w.lose("a loopback address may not %s by %s: IPv6 has no route_localnet", how, link)
+	}
 }
 
 // answer finds out whether the answer comes back by the host, which must
@@ -161,7 +168,7 @@ func (w *walker) chain(t table, name string) bool {
 		case "DNAT":
 			w.translate(r.to)
 		case "MASQUERADE":
-			w.source, w.masqueraded = netip.AddrPortFrom(w.host.addressOn(w.out), w.source.Port()), true
+			w.source, w.masqueraded = netip.AddrPortFrom(w.host.addressOn(w.out, familyOf(w.source)), w.source.Port()), true
 		}
 		return true
 	}
