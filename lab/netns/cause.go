@@ -30,8 +30,8 @@ func forbidden(what string, err error) error {
 type cause struct{ reason, remedy string }
 
 const (
-	privileged = "docker run --privileged; or --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt apparmor=unconfined"
-	profile    = "or install an AppArmor profile for portlab that has \"userns,\" (docs/runtimes.md)"
+	inDocker = "start it with --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt apparmor=unconfined, or with --privileged; docs/runtimes.md has a way with no capability"
+	profile  = "or give portlab an AppArmor profile that has \"userns,\" (docs/runtimes.md)"
 )
 
 // causeOf finds the cause by what the system says of itself. A user needs a
@@ -53,7 +53,7 @@ func causeOf(err error, asUser bool, read func(path string) (string, bool)) caus
 			"run with sudo, or sudo sysctl kernel.unprivileged_userns_clone=1",
 		}
 	case inContainer(read):
-		return cause{"this container lacks the right to make namespaces", privileged}
+		return cause{"this container lacks the right to make namespaces and mounts", inDocker}
 	case asUser && setting("kernel.apparmor_restrict_unprivileged_userns") == "1":
 		return cause{
 			"AppArmor restricts the user namespaces of ordinary users: kernel.apparmor_restrict_unprivileged_userns is 1",
