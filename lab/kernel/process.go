@@ -38,10 +38,10 @@ type Process struct {
 	err  error // of Wait; valid once done is closed
 }
 
-// Start starts a program inside a namespace. Its environment carries the run's
-// id, so that [Traces] finds it and what it starts. It lives on when ctx ends,
-// which only bounds the start.
-func Start(ctx context.Context, ns *Namespace, c Command) (*Process, error) {
+// Start starts a program at a place, such as a [Namespace]. Its environment
+// carries the run's id, so that [Traces] finds it and what it starts. It lives
+// on when ctx ends, which only bounds the start.
+func Start(ctx context.Context, at lab.Place, c Command) (*Process, error) {
 	home, err := lab.Home()
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func Start(ctx context.Context, ns *Namespace, c Command) (*Process, error) {
 		out = io.MultiWriter(p.end, c.Log)
 	}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
-	if err := ns.Do(ctx, p.cmd.Start); err != nil {
+	if err := at.Do(ctx, p.cmd.Start); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Path, err)
 	}
 	go p.wait()
