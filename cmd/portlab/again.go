@@ -9,20 +9,21 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// aboutOutput are the flags that change only where and how a result is shown.
-var aboutOutput = []string{"out", "no-report", "format", "color", "quiet", "dry-run", "seed"}
+// notRepeated are the flags that change only where and how a result is shown
+// and what comes after it, and those of which again knows what they came to.
+var notRepeated = []string{"out", "no-report", "format", "color", "quiet", "dry-run", "keep", "runtime", "seed"}
 
 // again is the command line that repeats a run: every flag that changes what
-// is measured, with the seed that was drawn.
-func again(c *cobra.Command, strategy string, seed uint64) []string {
+// is measured, with the runtime that was chosen and the seed that was drawn.
+func again(c *cobra.Command, strategy, runtime string, seed uint64) []string {
 	words := []string{"portlab", "run", strategy}
 	c.Flags().Visit(func(f *pflag.Flag) {
-		if slices.Contains(aboutOutput, f.Name) {
+		if slices.Contains(notRepeated, f.Name) {
 			return
 		}
 		words = append(words, spelled(f)...)
 	})
-	return append(words, "--seed", strconv.FormatUint(seed, 10))
+	return append(words, "--runtime", runtime, "--seed", strconv.FormatUint(seed, 10))
 }
 
 // spelled is a flag as it would be typed.

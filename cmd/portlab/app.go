@@ -10,6 +10,7 @@ import (
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/docker"
 	"github.com/portlab/portlab/lab/guard"
+	"github.com/portlab/portlab/lab/netns"
 )
 
 // app is a command line's surroundings: where it reads and writes, and the
@@ -21,27 +22,39 @@ type app struct {
 	getenv func(string) string
 
 	runtimes []lab.Runtime // in the order in which auto tries them
+	world    world
 	sweeper  guard.Sweeper // of what dead runs left
-	machine  machine
+	inspect  inspection
+	doors    doors
+
+	args []string // the command line
+	held bool     // a run was kept, until a signal ended it
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
+	embedded := netns.New(netns.Options{})
 	return &app{
 		stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv,
-		runtimes: []lab.Runtime{docker.New(docker.Options{})},
+		runtimes: []lab.Runtime{docker.New(docker.Options{}), embedded},
+		world:    thisWorld(embedded.Name()),
 		sweeper:  newSweeper(),
-		machine:  thisMachine,
+		inspect:  inspection{machine: thisMachine, host: thisHost},
+		doors:    theseDoors,
 	}
 }
 
 // run carries out one command line and returns the exit status.
 func (a *app) run(ctx context.Context, args []string) int {
+	a.args = args
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	err := root.ExecuteContext(ctx)
+	if a.held { // what ended the hold has interrupted nothing
+		ctx = context.WithoutCancel(ctx)
+	}
 	tell(ctx, a.stderr, err)
 	return status(ctx, err)
 }
@@ -66,9 +79,9 @@ refuted; 2 bad usage; 3 cannot run here; 4 broken on the way; 130 interrupted.`,
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(flagProblem)
 	root.AddCommand(
-		a.runCommand(), a.listCommand(), a.explainCommand(), a.doctorCommand(), a.cleanCommand(), a.reportCommand(),
-		a.serveCommand(), a.versionCommand(), a.completionCommand(),
-		a.pauseCommand(), a.proxyCommand(),
+		a.runCommand(), a.enterCommand(), a.listCommand(), a.explainCommand(), a.doctorCommand(), a.cleanCommand(),
+		a.reportCommand(), a.serveCommand(), a.versionCommand(), a.completionCommand(),
+		a.pauseCommand(), a.proxyCommand(), a.probeCommand(),
 	)
 	root.SetHelpCommand(a.helpCommand())
 	return root

@@ -40,7 +40,7 @@ id in its name or label, and takes it away. Runs that live are left alone.`,
 		Args: exactly(),
 	}
 	dry := c.Flags().Bool("dry-run", false, "list what would be taken away, and change nothing")
-	run := c.Flags().String("run", "", "only what this run left, such as k3f9a2")
+	run := c.Flags().String("run", "", "only what this run left, such as k3f7a2")
 	format := formatFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := oneOf("format", *format, formatText, formatJSON); err != nil {

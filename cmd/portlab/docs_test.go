@@ -67,7 +67,8 @@ func example(root *cobra.Command, args []string) bool {
 		return false
 	}
 	c, _, err := root.Find(args[:1])
-	return err == nil && c != root && (len(args) > 1 || c.Args == nil || c.Args(c, nil) == nil)
+	given := len(args) > 1 && !strings.HasPrefix(args[1], "-")
+	return err == nil && c != root && (given || c.Args == nil || c.Args(c, nil) == nil)
 }
 
 // words parts a line as a shell does, double quotes included.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -28,12 +29,15 @@ type finding struct {
 	Detail   string `json:"detail"`   // what is there, or why it is not
 	Remedy   string `json:"remedy"`   // what to do; empty if nothing is to be done
 	Required bool   `json:"required"` // for the main job: portlab run dnat
+	Runtime  string `json:"runtime"`  // for which it is looked for; empty: for all
 }
 
 // diagnosis is what doctor prints.
 type diagnosis struct {
 	SchemaVersion int       `json:"schema_version"`
-	CanRun        bool      `json:"can_run"` // the main job: portlab run dnat
+	CanRun        bool      `json:"can_run"` // the main job, portlab run dnat, in any runtime
+	Runtime       string    `json:"runtime"` // that the main job takes; empty if it cannot run
+	Reason        string    `json:"reason"`  // why not those before it, or why not any; empty if it takes the first
 	Findings      []finding `json:"findings"`
 }
 
@@ -42,7 +46,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "say what is here, what is missing, and what to do about it",
 		Long: `doctor looks for what runs need, and changes nothing. The exit status is 0 if
-portlab run dnat can run here, else 3.`,
+portlab run dnat can run here, in whichever runtime, else 3.`,
 		Args: exactly(),
 	}
 	format, color := formatFlag(c), colorFlag(c)
@@ -57,42 +61,25 @@ portlab run dnat can run here, else 3.`,
 		if err := a.printDiagnosis(d, *format, *color); err != nil || d.CanRun {
 			return err
 		}
-		return &lab.UnsupportedError{What: "portlab run dnat", Reason: "something that it needs is missing", Remedy: "see above"}
+		return &lab.UnsupportedError{What: "portlab run dnat", Reason: "something that it needs is missing in every runtime", Remedy: "see above"}
 	}
 	return c
 }
 
 func (a *app) diagnose(ctx context.Context) diagnosis {
-	d := diagnosis{SchemaVersion: schemaVersion, CanRun: true}
-	for _, r := range a.runtimes {
-		d.Findings = append(d.Findings, engine(ctx, r))
+	d := diagnosis{SchemaVersion: schemaVersion}
+	surveys := a.surveyAll(ctx)
+	for _, s := range surveys {
+		d.Findings = append(d.Findings, s.Findings...)
 	}
-	d.Findings = append(d.Findings, a.machine(ctx)...)
+	d.Findings = append(d.Findings, a.inspect.machine(ctx)...)
 	d.Findings = append(d.Findings, a.leftBehind(ctx))
-	for _, f := range d.Findings {
-		if f.Required && f.State == missing {
-			d.CanRun = false
-		}
+	name, passed, err := a.mainJob(ctx, surveys)
+	d.CanRun, d.Runtime, d.Reason = err == nil, name, strings.Trim(whyNot(passed), " ()")
+	if err != nil {
+		d.Reason = err.Error()
 	}
 	return d
-}
-
-// engine says whether a runtime works here, and in which version.
-func engine(ctx context.Context, r lab.Runtime) finding {
-	f := finding{Name: "runtime " + r.Name(), State: present, Detail: "works here", Required: true}
-	if _, err := r.Host(ctx); err != nil {
-		return f.not(err)
-	}
-	if v, ok := r.(interface {
-		Version(context.Context) (string, error)
-	}); ok {
-		version, err := v.Version(ctx)
-		if err != nil {
-			return f.not(err)
-		}
-		f.Detail = "engine " + version
-	}
-	return f
 }
 
 // leftBehind says whether dead runs left something.
@@ -122,13 +109,20 @@ func writeDiagnosis(w io.Writer, d diagnosis, color bool) error {
 	shades := map[state]string{present: green, missing: red, unknown: yellow}
 	out := bufio.NewWriter(w)
 	for _, f := range d.Findings {
-		fmt.Fprintf(out, "%s  %-26s %s\n", tinted(color, shades[f.State], fmt.Sprintf("%-7s", f.State)), f.Name, f.Detail)
+		name := f.Name
+		if f.Runtime != "" && !strings.HasPrefix(name, "runtime ") {
+			name = "  " + name // below its runtime
+		}
+		fmt.Fprintf(out, "%s  %-26s %s\n", tinted(color, shades[f.State], fmt.Sprintf("%-7s", f.State)), name, f.Detail)
 		if f.Remedy != "" {
 			fmt.Fprintf(out, "%-9s%-26s -> %s\n", "", "", f.Remedy)
 		}
 	}
-	if d.CanRun {
-		fmt.Fprintln(out, "\nportlab run dnat can run here.")
+	switch {
+	case d.CanRun && d.Reason != "":
+		fmt.Fprintf(out, "\nportlab run dnat can run here: it takes the runtime %s (%s).\n", d.Runtime, d.Reason)
+	case d.CanRun:
+		fmt.Fprintf(out, "\nportlab run dnat can run here: it takes the runtime %s.\n", d.Runtime)
 	}
 	return out.Flush()
 }

@@ -30,10 +30,13 @@ func status(ctx context.Context, err error) int {
 	var (
 		usage   *lab.UsageError
 		refuted *refutedError
+		inWorld exitError
 	)
 	switch {
 	case err == nil:
 		return statusMeasured
+	case errors.As(err, &inWorld):
+		return int(inWorld)
 	case errors.As(err, &refuted):
 		return statusRefuted
 	case ctx.Err() != nil:
@@ -48,13 +51,13 @@ func status(ctx context.Context, err error) int {
 
 // tell writes an error for people. What goes wrong in an interrupted run does
 // so because it was interrupted: of that it says only what could not be
-// cleaned up.
+// cleaned up. What the process in a world has told is not told again.
 func tell(ctx context.Context, w io.Writer, err error) {
-	if err == nil {
+	if _, told := errors.AsType[exitError](err); told || err == nil {
 		return
 	}
 	if ctx.Err() == nil {
-		fmt.Fprintf(w, "portlab: %v\n", err)
+		fmt.Fprintf(w, "portlab: %s\n", strings.ReplaceAll(err.Error(), "\n", "\nportlab: "))
 		return
 	}
 	fmt.Fprintf(w, "portlab: %v\n", context.Cause(ctx))

@@ -46,10 +46,15 @@ func (a *app) explainCommand() *cobra.Command {
 		if err := oneOf("format", *format, formatText, formatJSON); err != nil {
 			return err
 		}
-		t, err := a.trial(c.Context(), args[0], f)
+		t, err := a.trial(args[0], f)
 		if err != nil {
 			return err
 		}
+		passed, err := a.choose(c.Context(), t, f.runtime)
+		if err != nil {
+			return err
+		}
+		a.tellRuntime(t, passed)
 		return a.explain(c.Context(), t, *format)
 	}
 	return c

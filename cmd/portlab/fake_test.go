@@ -5,9 +5,12 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/netns"
 	"github.com/portlab/portlab/servers"
 )
 
@@ -15,37 +18,80 @@ import (
 // servers of this very process on 127.0.0.1, so that the strategies that
 // change nothing on the host can run from the vantage host.
 type fakeRuntime struct {
+	name     string
 	noEngine bool // nothing works
-	dies     bool // Open breaks on the way
-	refuses  bool // Open is refused
-	silent   bool // the last replica is given no connection
+	noIPv6   bool
+	publish  bool  // it can publish ports
+	draft    error // that the trial makes no sense
+	dies     bool  // Open breaks on the way
+	refuses  bool  // Open is refused
+	silent   bool  // the last replica is given no connection
 	// opening is called when Open is, which then lasts until it is interrupted.
 	opening func()
+	asked   int // how often it was asked for its host
 }
 
-// fakeFrom is the fake that the variable FAKE of a script asks for.
-func fakeFrom(getenv func(string) string) *fakeRuntime {
-	word := getenv("FAKE")
-	return &fakeRuntime{
-		noEngine: word == "no-engine", dies: word == "dies", refuses: word == "refuses",
-		silent: word == "silent",
+// fakeRuntimes are the two runtimes as the words in the variable FAKE of a
+// script want them.
+func fakeRuntimes(getenv func(string) string) []lab.Runtime {
+	is := faking(getenv)
+	docker := &fakeRuntime{name: "docker", noEngine: is("no-engine"), noIPv6: true, publish: true}
+	netns := &fakeRuntime{name: "netns"}
+	for _, r := range []*fakeRuntime{docker, netns} {
+		r.dies, r.refuses, r.silent = is("dies"), is("refuses"), is("silent")
 	}
+	return []lab.Runtime{docker, netns}
 }
 
-func (*fakeRuntime) Name() string { return "fake" }
+// faking says whether a word is in the variable FAKE.
+func faking(getenv func(string) string) func(string) bool {
+	return func(word string) bool { return slices.Contains(strings.Fields(getenv("FAKE")), word) }
+}
 
-func (*fakeRuntime) Supports(lab.FleetSpec) error { return nil }
+// fakeWorld is a world in this very process.
+func fakeWorld(getenv func(string) string) world {
+	return world{runtime: "netns", enter: func(ctx context.Context, w netns.World) (int, error) {
+		if faking(getenv)("no-world") {
+			return 0, &lab.UnsupportedError{What: "the netns runtime, to make namespaces", Reason: "this system forbids it", Remedy: "run with sudo"}
+		}
+		inner := fakeApp(getenv)
+		inner.world.inside = true
+		inner.stdin, inner.stdout, inner.stderr = w.Stdin, w.Stdout, w.Stderr
+		return inner.run(ctx, w.Args), nil
+	}}
+}
+
+func (r *fakeRuntime) Name() string { return r.name }
+
+// fakeReplicas is how many replicas the fake docker makes at most.
+const fakeReplicas = 100
+
+func (r *fakeRuntime) Supports(spec lab.FleetSpec) error {
+	switch {
+	case spec.Family == lab.IPv6 && r.noIPv6:
+		return &lab.UnsupportedError{What: "--ip 6", Reason: "IPv4 only", Remedy: "leave --ip out"}
+	case !r.publish && (spec.Publish == lab.PublishFirst || spec.Publish == lab.PublishEach):
+		return &lab.UnsupportedError{What: "a published port", Reason: "there is no engine in here"}
+	case r.publish && spec.Replicas > fakeReplicas:
+		return lab.Usagef("at most %d replicas, not %d", fakeReplicas, spec.Replicas)
+	}
+	return nil
+}
 
 func (r *fakeRuntime) Host(context.Context) (lab.Host, error) {
+	r.asked++
 	if r.noEngine {
-		return nil, &lab.UnsupportedError{What: "the fake runtime", Reason: "no engine answers", Remedy: "start one"}
+		return nil, &lab.UnsupportedError{What: "the docker runtime", Reason: "no engine answers", Remedy: "start one"}
 	}
 	return fakeHost{}, nil
 }
 
 func (r *fakeRuntime) Draft(_ context.Context, spec lab.FleetSpec) (lab.Blueprint, error) {
+	if r.draft != nil {
+		return lab.Blueprint{}, r.draft
+	}
 	b := lab.Blueprint{
-		Facts: lab.Facts{Run: spec.Run, Family: lab.IPv4, Bridge: "br0"},
+		Facts: lab.Facts{Run: spec.Run, Family: spec.Family, Bridge: "br0"},
 		Front: lab.Front{Address: fakeAddress, Loopback: fakeAddress, Port: max(spec.Port, 8080)},
 		Shell: []string{"start replicas"}, Undo: []string{"stop replicas"},
 	}
@@ -131,6 +177,10 @@ type fakeHost struct{ lab.Host }
 func (fakeHost) Do(_ context.Context, f func() error) error { return f() }
 func (fakeHost) Shell() string                              { return "" }
 
-func (fakeHost) Rules(lab.Family) (lab.Rules, error) {
-	return nil, &lab.UnsupportedError{Reason: "nothing may be changed on the fake host", Remedy: "choose a strategy that changes nothing"}
-}
+// Rules are there, for probes.
+func (fakeHost) Rules(lab.Family) (lab.Rules, error) { return fakeRules{}, nil }
+
+// fakeRules has every chain, and changes none.
+type fakeRules struct{ lab.Rules }
+
+func (fakeRules) HasChain(string, string) (bool, error) { return true, nil }

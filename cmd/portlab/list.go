@@ -38,14 +38,17 @@ type listedStrategy struct {
 	Null        lab.Null        `json:"null"`
 	Warning     string          `json:"warning"`
 	Vantages    []listedVantage `json:"vantages"`
-	Usable      bool            `json:"usable"`
-	Reason      string          `json:"reason"` // why it cannot be used; empty if it can
+	Runtimes    []listedRuntime `json:"runtimes"` // in which it can be used
+	Usable      bool            `json:"usable"`   // in any runtime
+	Reason      string          `json:"reason"`   // why it cannot be used in any; empty if it can
 }
 
 type listedVantage struct {
 	Name   lab.Vantage `json:"name"`
 	Usable bool        `json:"usable"`
 	Reason string      `json:"reason"` // why it cannot be used; empty if it can
+	// ReasonIPv6 is why it cannot be used with --ip 6; empty if it can.
+	ReasonIPv6 string `json:"reason_ipv6"`
 }
 
 func (a *app) listCommand() *cobra.Command {
@@ -70,23 +73,43 @@ func (a *app) listCommand() *cobra.Command {
 
 func (a *app) list(ctx context.Context) listing {
 	l := listing{SchemaVersion: schemaVersion, Runtimes: []listedRuntime{}, Strategies: []listedStrategy{}}
-	var host lab.Host
-	for _, r := range a.runtimes {
-		h, err := r.Host(ctx)
-		l.Runtimes = append(l.Runtimes, listedRuntime{Name: r.Name(), Usable: err == nil, Reason: reason(err)})
-		if host == nil && err == nil {
-			host = h
-		}
+	surveys := a.surveyAll(ctx)
+	for _, s := range surveys {
+		l.Runtimes = append(l.Runtimes, s.Runtime)
 	}
 	for _, s := range strategies.All() {
-		l.Strategies = append(l.Strategies, describe(ctx, host, s))
+		d := describe(s)
+		d.Runtimes = usableIn(s.Name(), surveys)
+		d.Usable, d.Reason = inAny(d.Runtimes)
+		l.Strategies = append(l.Strategies, d)
 	}
 	return l
 }
 
-// describe says what a strategy needs and whether this host has it; without a
-// host it cannot run.
-func describe(ctx context.Context, host lab.Host, s lab.Strategy) listedStrategy {
+// usableIn says in which runtimes a strategy can be used.
+func usableIn(strategy string, surveys []survey) []listedRuntime {
+	all := []listedRuntime{}
+	for _, s := range surveys {
+		why := s.Strategies[strategy]
+		all = append(all, listedRuntime{Name: s.Runtime.Name, Usable: why == "", Reason: why})
+	}
+	return all
+}
+
+// inAny says whether any of these runtimes can be used and, if not, why none.
+func inAny(runtimes []listedRuntime) (usable bool, reason string) {
+	var why []string
+	for _, r := range runtimes {
+		if r.Usable {
+			return true, ""
+		}
+		why = append(why, r.Name+": "+r.Reason)
+	}
+	return false, strings.Join(why, "; ")
+}
+
+// describe says what a strategy needs and from where it works.
+func describe(s lab.Strategy) listedStrategy {
 	n := s.Needs()
 	_, weighted := s.(lab.Weighted)
 	d := listedStrategy{
@@ -100,15 +123,9 @@ func describe(ctx context.Context, host lab.Host, s lab.Strategy) listedStrategy
 		d.Probes = append(d.Probes, p.Name)
 	}
 	for _, v := range lab.Vantages() {
-		why, no := n.NotFrom[v]
-		d.Vantages = append(d.Vantages, listedVantage{Name: v, Usable: !no, Reason: why})
+		why := n.WhyNotFrom(v, lab.IPv4)
+		d.Vantages = append(d.Vantages, listedVantage{Name: v, Usable: why == "", Reason: why, ReasonIPv6: n.WhyNotFrom(v, lab.IPv6)})
 	}
-	if host == nil {
-		d.Reason = "no runtime works here"
-		return d
-	}
-	err := lab.Probed(ctx, host, s, lab.IPv4)
-	d.Usable, d.Reason = err == nil, reason(err)
 	return d
 }
 
@@ -121,9 +138,7 @@ func reason(err error) string {
 
 func writeListing(w io.Writer, l listing) error {
 	out := bufio.NewWriter(w)
-	some := false
 	for _, r := range l.Runtimes {
-		some = some || r.Usable
 		fmt.Fprintf(out, "runtime %s: %s\n", r.Name, here(r.Usable, r.Reason))
 	}
 	for _, s := range l.Strategies {
@@ -133,18 +148,42 @@ func writeListing(w io.Writer, l listing) error {
 		field(out, "spreads", spread(s))
 		field(out, "from", strings.Join(usableFrom(s), ", "))
 		for _, v := range s.Vantages {
-			if !v.Usable {
+			switch {
+			case !v.Usable:
 				field(out, "not from", string(v.Name)+": "+v.Reason)
+			case v.ReasonIPv6 != "":
+				field(out, "not from", string(v.Name)+" with --ip 6: "+v.ReasonIPv6)
 			}
 		}
 		if s.Warning != "" {
 			field(out, "warning", s.Warning)
 		}
-		if some {
-			field(out, "here", here(s.Usable, s.Reason))
-		}
+		writeRuntimes(out, s, l.Runtimes)
 	}
 	return out.Flush()
+}
+
+// writeRuntimes says in which runtimes a strategy works, and why not in the
+// others. Why one does not work at all is said at the top.
+func writeRuntimes(w io.Writer, s listedStrategy, all []listedRuntime) {
+	var names []string
+	for _, r := range s.Runtimes {
+		if r.Usable {
+			names = append(names, r.Name)
+		}
+	}
+	if len(names) > 0 {
+		field(w, "works in", strings.Join(names, ", "))
+	}
+	for i, r := range s.Runtimes {
+		switch {
+		case r.Usable:
+		case all[i].Usable:
+			field(w, "not in", r.Name+": "+r.Reason)
+		default:
+			field(w, "not in", r.Name+": see above")
+		}
+	}
 }
 
 func field(w io.Writer, name, value string) { fmt.Fprintf(w, "  %-11s  %s\n", name, value) }

@@ -12,21 +12,32 @@ import (
 	"github.com/portlab/portlab/lab/kernel"
 )
 
-// machine looks for what runs need of the machine beside a runtime.
-type machine func(context.Context) []finding
+// inspection looks for what runs need beside a runtime.
+type inspection struct {
+	// machine looks for what they need of this machine, whatever the runtime.
+	machine func(context.Context) []finding
+	// host looks for what they need of a runtime's host; in a world or not.
+	host func(h lab.Host, inWorld bool) []finding
+}
 
 // thisMachine is the machine that the program runs on.
 func thisMachine(ctx context.Context) []finding {
-	own, err := kernel.Own()
-	if err != nil {
-		return []finding{finding{Name: "network namespace", Required: true}.not(err)}
-	}
-	defer own.Close()
-	h := kernel.NewHost(own, nil)
+	iptables := program(ctx, "iptables", "apt-get install iptables", "--version")
+	iptables.Required = true
 	return []finding{
-		privilege(), packetFilter(ctx, h), forwarding(h), conntrack(h),
-		dockerProxy(ctx), program(ctx, "nginx", "the strategy nginx runs without it only from an --image or --sidecar-image", "-v"),
+		iptables, dockerProxy(ctx),
+		program(ctx, "nginx", "the strategy nginx runs without it only from an --image or --sidecar-image", "-v"),
+		program(ctx, "nsenter", "portlab enter needs it: apt-get install util-linux", "--version"),
 	}
+}
+
+// thisHost is a runtime's host as it is. Root of a world has every right there,
+// and sets the sysctls itself.
+func thisHost(h lab.Host, inWorld bool) []finding {
+	if inWorld {
+		return []finding{packetFilter(h), conntrack(h)}
+	}
+	return []finding{privilege(), packetFilter(h), forwarding(h), conntrack(h)}
 }
 
 // not is the finding for what an error says is not there, or could not be told.
@@ -45,17 +56,13 @@ func privilege() finding {
 	}
 	if !kernel.HasNetAdmin() {
 		f.State, f.Detail = missing, "this user may not change the network"
-		f.Remedy = "run with sudo; without it, strategies that need no root work with --vantage localhost"
+		f.Remedy = "run with sudo, or use --runtime netns; strategies that need no root work with --vantage localhost"
 	}
 	return f
 }
 
-func packetFilter(ctx context.Context, h lab.Host) finding {
-	f := program(ctx, "iptables", "apt-get install iptables", "--version")
-	f.Required = true
-	if f.State != present {
-		return f
-	}
+func packetFilter(h lab.Host) finding {
+	f := finding{Name: "packet filter", State: present, Required: true, Detail: "this user may change it"}
 	if _, err := h.Rules(lab.IPv4); err != nil {
 		return f.not(err)
 	}

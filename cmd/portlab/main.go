@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/portlab/portlab/lab/netns"
 )
 
 func main() {
@@ -24,14 +26,21 @@ func main() {
 	if is, status := asGuard(ctx, newSweeper(), os.Stderr); is {
 		os.Exit(status)
 	}
+	if netns.Inside() {
+		if err := netns.Settle(); err != nil {
+			tell(ctx, os.Stderr, err)
+			os.Exit(status(ctx, err))
+		}
+	}
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
-// endAtOnce ends a process that was told twice to end.
+// endAtOnce ends a process that was told twice to end. What is left of a run is
+// taken back by its guard, and a world by the kernel.
 func endAtOnce() {
-	fmt.Fprintln(os.Stderr, "\nportlab: interrupted twice, ended at once: a run's guard takes back what is left")
+	fmt.Fprintln(os.Stderr, "\nportlab: interrupted twice, ended at once: what is left is taken back behind it")
 	os.Exit(statusInterrupted)
 }
 

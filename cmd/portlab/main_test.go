@@ -6,36 +6,77 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/guard"
+	"github.com/portlab/portlab/lab/kernel"
 )
 
-// TestMain makes this program portlab on the fake runtime, for scripts, and
-// the guard of its runs.
+// TestMain makes this program portlab on the fake runtimes, for scripts, and
+// what its runs start: their guard, and the holders of places.
 func TestMain(m *testing.M) {
 	if is, status := asGuard(context.Background(), guard.Sweeper{}, os.Stderr); is {
 		os.Exit(status)
 	}
-	testscript.Main(m, map[string]func(){"portlab": func() {
+	portlab := func() {
 		ctx, stop := untilSignal(context.Background(), endingSignals(os.Args[1:]), endAtOnce)
 		defer stop()
 		os.Exit(fakeApp(os.Getenv).run(ctx, os.Args[1:]))
-	}})
+	}
+	if slices.Equal(os.Args[1:], []string{"pause"}) {
+		portlab()
+	}
+	testscript.Main(m, map[string]func(){"portlab": portlab})
 }
 
 // fakeApp is the program with nothing of this machine in it.
 func fakeApp(getenv func(string) string) *app {
 	return &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: getenv,
-		runtimes: []lab.Runtime{fakeFrom(getenv)},
+		runtimes: fakeRuntimes(getenv),
+		world:    fakeWorld(getenv),
 		sweeper:  guard.Sweeper{Find: []lab.Finder{fakeTraces(getenv)}},
-		machine: func(context.Context) []finding {
-			return []finding{{Name: "nginx", State: missing, Detail: "there is no such program", Remedy: "install it"}}
+		inspect: inspection{
+			machine: func(context.Context) []finding {
+				return []finding{{Name: "nginx", State: missing, Detail: "there is no such program", Remedy: "install it"}}
+			},
+			host: func(_ lab.Host, inWorld bool) []finding {
+				return []finding{{Name: "packet filter", State: present, Detail: fmt.Sprintf("in a world: %v", inWorld)}}
+			},
+		},
+		doors: fakeDoors(getenv),
+	}
+}
+
+// fakeDoors are the places that the variable PLACES names, such as
+// k3f9a2/client, in the namespaces that APART names. Who enters one says what it
+// would have become.
+func fakeDoors(getenv func(string) string) doors {
+	return doors{
+		standings: func() ([]kernel.Standing, error) {
+			var all []kernel.Standing
+			for i, word := range strings.Fields(getenv("PLACES")) {
+				run, place, _ := strings.Cut(word, "/")
+				all = append(all, kernel.Standing{Run: lab.RunID(run), Place: place, PID: 100 + i})
+			}
+			return all, nil
+		},
+		apart: func(kernel.Standing) ([]string, error) { return strings.Fields(getenv("APART")), nil },
+		become: func(path string, words, env []string) error {
+			fmt.Println(filepath.Base(path), "becomes", strings.Join(words, " "))
+			for _, v := range env {
+				if strings.HasPrefix(v, "PS1=") {
+					fmt.Println(v)
+				}
+			}
+			return nil
 		},
 	}
 }

@@ -14,33 +14,52 @@ import (
 // measure runs a trial with all that keeps the host safe around it, and gives
 // out its result.
 func (a *app) measure(ctx context.Context, t *lab.Trial, out *output, f *runFlags) error {
+	begun := time.Now()
 	show := a.newDisplay(f.quiet, *f.color)
 	if w, ok := t.Strategy.(lab.Warner); ok {
 		show.note("warning: " + w.Warning())
 	}
-	if f.runtime == anyRuntime {
-		show.note("runtime: " + t.Runtime.Name())
-	}
 	stop := context.AfterFunc(ctx, func() { show.note("interrupted: taking everything back") })
+	defer stop()
 	t.Watch = show.event
-	res, samples, err := a.guarded(ctx, t, show)
-	stop()
-	show.end(err == nil)
-	if err != nil {
-		return err
+	if !a.world.inside {
+		a.sweepBefore(ctx, show)
 	}
-	if err := a.give(res, samples, out, f); err != nil {
+	sweep, given := time.Since(begun), false
+	give := func(res *lab.Result, samples []lab.Sample) error {
+		show.end(true)
+		given = true
+		res.Timings.Sweep, res.Timings.Total = sweep, time.Since(begun)
+		noteVersion(&res.Environment)
+		return a.give(res, samples, out, f)
+	}
+	if f.keep {
+		t.Hold = func(ctx context.Context, fleet lab.Fleet, res *lab.Result, samples []lab.Sample) error {
+			if err := give(res, samples); err != nil {
+				return err
+			}
+			return a.hold(ctx, fleet, res.Run, f.quiet)
+		}
+	}
+	res, samples, err := a.carryOut(ctx, t)
+	show.end(err == nil)
+	if err == nil && !given {
+		err = give(res, samples)
+	}
+	if err != nil {
 		return err
 	}
 	return verdict(res)
 }
 
-// guarded sweeps the runs that died, and runs a trial under a guard that
-// sweeps this one if it dies.
-func (a *app) guarded(ctx context.Context, t *lab.Trial, show display) (*lab.Result, []lab.Sample, error) {
-	begun := time.Now()
-	a.sweepBefore(ctx, show)
-	sweep := time.Since(begun)
+// carryOut runs a trial under a guard that sweeps it if it dies. In a world
+// there is none, and nothing is written down: when this process ends, however
+// it ends, the kernel takes the world away with all that was changed in it.
+func (a *app) carryOut(ctx context.Context, t *lab.Trial) (*lab.Result, []lab.Sample, error) {
+	if a.world.inside {
+		t.Journal = forgetful{}
+		return lab.Run(ctx, t)
+	}
 	g, err := guard.Start(ctx, t.Fleet.Run, guardWord)
 	if err != nil {
 		return nil, nil, fmt.Errorf("start the guard that cleans up if the run dies: %w", err)
@@ -51,11 +70,6 @@ func (a *app) guarded(ctx context.Context, t *lab.Trial, show display) (*lab.Res
 		err = errors.Join(err, g.HandOver(context.WithoutCancel(ctx)))
 	} else {
 		err = errors.Join(err, g.Close(context.WithoutCancel(ctx)))
-	}
-	if res != nil {
-		res.Timings.Sweep = sweep
-		res.Timings.Total = time.Since(begun)
-		noteVersion(&res.Environment)
 	}
 	return res, samples, err
 }

@@ -26,6 +26,7 @@ type runFlags struct {
 	color    *string
 	quiet    bool
 	dryRun   bool
+	keep     bool
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -38,11 +39,17 @@ through it, tests the distribution and the latency, takes everything back, and
 writes a report. The result goes to the standard output, all else to the
 standard error.
 
+With --runtime netns host, client and replicas are network namespaces of a world
+of the run's own: it needs neither root nor a Docker engine, and changes nothing
+on this machine. With auto, docker comes first, where it can do what is asked
+for.
+
 Claims, for --claim:
 ` + claimHelp(),
 		Example: `  portlab run dnat --replicas 2 --requests 300
   portlab run dnat --weights 3,1 --vantage host
-  portlab run reuseport --claim "share within 10%" --claim "no loss" --format json`,
+  portlab run reuseport --claim "share within 10%" --claim "no loss" --format json
+  portlab run dnat --runtime netns --keep`,
 		Args:              exactly("STRATEGY"),
 		ValidArgsFunction: completeStrategy,
 	}
@@ -64,6 +71,7 @@ func (f *runFlags) addTo(c *cobra.Command) {
 	c.Flags().BoolVar(&f.noReport, "no-report", false, "write no report: the same as --out none")
 	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "say nothing on the way")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print what would be done, as explain does, and change nothing")
+	c.Flags().BoolVar(&f.keep, "keep", false, "keep everything up after the result, to be looked at with portlab enter, until Ctrl-C")
 	f.format, f.color = formatFlag(c), colorFlag(c)
 	var claims []string
 	for _, form := range claim.Forms() {
@@ -96,20 +104,35 @@ func (a *app) doRun(c *cobra.Command, strategy string, f *runFlags) error {
 	if err := f.plan.Validate(); err != nil {
 		return err
 	}
-	t, err := a.trial(ctx, strategy, f.fleetFlags)
+	t, err := a.trial(strategy, f.fleetFlags)
+	if err != nil {
+		return err
+	}
+	out, err := f.output(strategy)
 	if err != nil {
 		return err
 	}
 	t.Plan, t.Claims, t.Asked, t.Driver = f.plan, claims, asked, load.Simple{}
-	t.Command = again(c, strategy, f.plan.Seed)
-	if f.dryRun {
-		return a.explain(ctx, t, *f.format)
-	}
-	out, err := planOutput(f.out, f.noReport, strategy, time.Now())
+	passed, err := a.choose(ctx, t, f.runtime)
 	if err != nil {
 		return err
 	}
+	t.Command = again(c, strategy, t.Runtime.Name(), f.plan.Seed)
+	if !f.quiet {
+		a.tellRuntime(t, passed)
+	}
+	switch {
+	case f.dryRun:
+		return a.explain(ctx, t, *f.format)
+	case a.outside(t.Runtime):
+		return a.handOver(ctx, t, passed)
+	}
 	return a.measure(ctx, t, out, f)
+}
+
+// output is where the report is to go; a dry run writes none.
+func (f *runFlags) output(strategy string) (*output, error) {
+	return planOutput(f.out, f.noReport || f.dryRun, strategy, time.Now())
 }
 
 func (f *runFlags) check() error {

@@ -22,7 +22,7 @@ func TestAnInterruptedRunSaysSoAndLeavesNoReport(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	a := &app{
 		stdout: &stdout, stderr: &stderr, getenv: func(string) string { return "" },
-		runtimes: []lab.Runtime{&fakeRuntime{opening: func() { cancel(interrupt{syscall.SIGINT}) }}},
+		runtimes: []lab.Runtime{&fakeRuntime{name: "docker", opening: func() { cancel(interrupt{syscall.SIGINT}) }}},
 		sweeper:  guard.Sweeper{},
 	}
 	if got := a.run(ctx, []string{"run", "client-side", "--vantage", "host"}); got != statusInterrupted {
@@ -50,7 +50,7 @@ func TestAClosedPipeCostsNoReport(t *testing.T) {
 	t.Chdir(t.TempDir())
 	a := &app{
 		stdout: closed{}, stderr: io.Discard, getenv: func(string) string { return "" },
-		runtimes: []lab.Runtime{&fakeRuntime{}},
+		runtimes: []lab.Runtime{&fakeRuntime{name: "docker"}},
 	}
 	args := []string{"run", "client-side", "--vantage", "host", "--requests", "10"}
 	if got := a.run(t.Context(), args); got != statusBroken {

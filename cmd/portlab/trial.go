@@ -1,9 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,8 +26,6 @@ type fleetFlags struct {
 	ip           int
 }
 
-const anyRuntime = "auto"
-
 func (a *app) addFleetFlags(c *cobra.Command) *fleetFlags {
 	f := &fleetFlags{}
 	c.Flags().IntVar(&f.replicas, "replicas", 2, "how many replicas")
@@ -38,11 +33,12 @@ func (a *app) addFleetFlags(c *cobra.Command) *fleetFlags {
 	c.Flags().Lookup("weights").DefValue = "" // else help shows []
 	c.Flags().Uint16Var(&f.port, "port", 0, "port of the front; 0: the first free one from 8080 on")
 	c.Flags().StringVar(&f.vantage, "vantage", string(lab.External), "where the client stands: external, host, localhost or peer")
-	c.Flags().StringVar(&f.runtime, "runtime", anyRuntime, "what makes host and replicas: "+strings.Join(a.runtimeWords(), " or "))
+	c.Flags().StringVar(&f.runtime, "runtime", anyRuntime, "what makes host and replicas: "+alternatives(a.runtimeWords())+
+		"; auto takes the first of them that can do what is asked for")
 	c.Flags().StringVar(&f.image, "image", "", "container image of a server of your own (default the instrumented http_server)")
 	c.Flags().Uint16Var(&f.imagePort, "image-port", 0, "where the server in --image listens")
 	c.Flags().StringVar(&f.sidecarImage, "sidecar-image", "", "container image to run a proxy from (default the runtime's choice)")
-	c.Flags().IntVar(&f.ip, "ip", int(lab.IPv4), "IP version of front and replicas: 4")
+	c.Flags().IntVar(&f.ip, "ip", int(lab.IPv4), "IP version of front and replicas: 4 or 6")
 	var vantages []string
 	for _, v := range lab.Vantages() {
 		vantages = append(vantages, string(v))
@@ -52,9 +48,9 @@ func (a *app) addFleetFlags(c *cobra.Command) *fleetFlags {
 	return f
 }
 
-// trial is what these flags ask of a strategy, checked but for what only the
-// host can tell.
-func (a *app) trial(ctx context.Context, strategy string, f *fleetFlags) (*lab.Trial, error) {
+// trial is what these flags ask of a strategy, checked but for what only a
+// runtime can tell: it has none yet.
+func (a *app) trial(strategy string, f *fleetFlags) (*lab.Trial, error) {
 	s, err := strategies.Find(strategy)
 	if err != nil {
 		return nil, err
@@ -66,23 +62,20 @@ func (a *app) trial(ctx context.Context, strategy string, f *fleetFlags) (*lab.T
 	if err := f.check(); err != nil {
 		return nil, err
 	}
+	if err := oneOf("runtime", f.runtime, a.runtimeWords()...); err != nil {
+		return nil, err
+	}
 	t := &lab.Trial{Strategy: s, Vantage: v, Plan: defaultPlan(), Fleet: lab.FleetSpec{
 		Run: lab.NewRunID(), Family: lab.Family(f.ip), Replicas: f.replicas, Weights: f.weights,
 		Port: f.port, Image: f.image, ImagePort: f.imagePort, SidecarImage: f.sidecarImage,
 	}}
-	if err := t.Valid(); err != nil {
-		return nil, err
-	}
-	t.Runtime, err = a.findRuntime(ctx, f.runtime)
-	return t, err
+	return t, t.Valid()
 }
 
 func (f *fleetFlags) check() error {
 	switch {
 	case f.ip != int(lab.IPv4) && f.ip != int(lab.IPv6):
-		return lab.Usagef("--ip wants 4, not %d", f.ip)
-	case f.ip == int(lab.IPv6):
-		return &lab.UnsupportedError{What: "--ip 6", Reason: "no runtime makes IPv6 networks so far", Remedy: "leave --ip out"}
+		return lab.Usagef("--ip wants 4 or 6, not %d", f.ip)
 	case f.imagePort != 0 && f.image == "":
 		return lab.Usagef("--image-port says where the server in --image listens: give --image too")
 	case f.image != "" && f.imagePort == 0:
@@ -93,45 +86,6 @@ func (f *fleetFlags) check() error {
 
 func defaultPlan() lab.Plan {
 	return lab.Plan{Requests: defaultRequests, Concurrency: 1, Timeout: 2 * time.Second, Seed: 1, Path: "/"}
-}
-
-// runtimeWords are the words of --runtime.
-func (a *app) runtimeWords() []string {
-	words := []string{anyRuntime}
-	for _, r := range a.runtimes {
-		words = append(words, r.Name())
-	}
-	return words
-}
-
-// findRuntime is the runtime of that name; for auto, the first that works here.
-func (a *app) findRuntime(ctx context.Context, name string) (lab.Runtime, error) {
-	if name == anyRuntime {
-		return a.firstRuntime(ctx)
-	}
-	for _, r := range a.runtimes {
-		if r.Name() == name {
-			return r, nil
-		}
-	}
-	return nil, oneOf("runtime", name, a.runtimeWords()...)
-}
-
-// firstRuntime is the first that works here. Where none does, the error says
-// why for each.
-func (a *app) firstRuntime(ctx context.Context) (lab.Runtime, error) {
-	if len(a.runtimes) == 1 { // no choice: it says itself why it does not work
-		return a.runtimes[0], nil
-	}
-	var why []error
-	for _, r := range a.runtimes {
-		_, err := r.Host(ctx)
-		if err == nil {
-			return r, nil
-		}
-		why = append(why, err)
-	}
-	return nil, errors.Join(why...)
 }
 
 // completeStrategy completes a command's first argument.

@@ -85,8 +85,13 @@ func oneOf(flag, value string, words ...string) error {
 	if slices.Contains(words, value) {
 		return nil
 	}
+	return lab.Usagef("--%s wants %s, not %q", flag, alternatives(words), value)
+}
+
+// alternatives is "a, b or c".
+func alternatives(words []string) string {
 	last := len(words) - 1
-	return lab.Usagef("--%s wants %s or %s, not %q", flag, strings.Join(words[:last], ", "), words[last], value)
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // orNearest is ", did you mean ...?" for a word that was probably mistyped,
