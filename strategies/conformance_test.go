@@ -51,16 +51,23 @@ func checkNeeds(t *testing.T, n lab.Needs) {
 	if !placements[n.Placement] {
 		t.Errorf("unknown placement %q", n.Placement)
 	}
-	if n.ReusePort != (n.Application != "") {
-		t.Errorf("SO_REUSEPORT is asked for: %v, and the application is told: %q", n.ReusePort, n.Application)
+	if (n.ReusePort || n.Inherit) != (n.Application != "") {
+		t.Errorf("SO_REUSEPORT is asked for: %v, to inherit: %v, and the application is told: %q", n.ReusePort, n.Inherit, n.Application)
 	}
-	for v, why := range n.NotFrom {
-		if _, err := lab.ParseVantage(string(v)); err != nil || why == "" {
-			t.Errorf("not from %q, because %q", v, why)
+	if n.ReusePort && n.Inherit {
+		t.Error("the application cannot set SO_REUSEPORT on a socket that it inherits")
+	}
+	for _, not := range []map[lab.Vantage]string{n.NotFrom, n.NotFromIPv6} {
+		for v, why := range not {
+			if _, err := lab.ParseVantage(string(v)); err != nil || why == "" {
+				t.Errorf("not from %q, because %q", v, why)
+			}
 		}
 	}
-	if len(n.NotFrom) == len(lab.Vantages()) {
-		t.Error("it works from nowhere")
+	for _, ip := range []lab.Family{lab.IPv4, lab.IPv6} {
+		if !slices.ContainsFunc(lab.Vantages(), func(v lab.Vantage) bool { return n.WhyNotFrom(v, ip) == "" }) {
+			t.Errorf("it works from nowhere with IPv%d", ip)
+		}
 	}
 	for _, p := range n.Probes {
 		if p.Name == "" || p.Check == nil {
@@ -95,11 +102,11 @@ func TestApplyAndRevertLeavesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if h.Mutations() > 0 && !s.Needs().Root && !onlySidecars(steps) {
+		if h.Mutations() > 0 && !s.Needs().Root && !onlySidecars(steps) && !leftToSteps(s) {
 			t.Error("it changes the host's network and does not say that it needs root")
 		}
 		if tracksFlows(steps) {
-			for _, at := range p.front.Endpoints() {
+			for _, at := range p.called(s) {
 				for _, r := range p.replicas(0, n) {
 					h.Track(labtest.Flow{Front: at, Replica: r.Address})
 				}
@@ -118,6 +125,9 @@ func TestApplyAndRevertLeavesNothing(t *testing.T) {
 		h.AssertPristine(t)
 	})
 }
+
+// leftToSteps says whether the steps only do what a runtime does elsewhere.
+func leftToSteps(s lab.Strategy) bool { return s.Needs().Publish == lab.PublishSandbox }
 
 // tracksFlows says whether the kernel tracks the connections by these steps.
 func tracksFlows(steps []lab.Step) bool {
@@ -222,13 +232,15 @@ func TestUpdateFollowsTheReplicas(t *testing.T) {
 // is as if it had been alone.
 func TestTwoRunsDoNotDisturbEachOther(t *testing.T) {
 	for _, s := range All() {
-		t.Run(s.Name(), func(t *testing.T) {
-			one, two := onEngine("aaaaaa"), onEngine("bbbbbb")
-			two.front.Port = 8081
-			if !onlySidecars(one.steps(t, s, one.replicas(0, 3))) {
-				bothRuns(t, s, one, two)
-			}
-		})
+		for name, p := range places("aaaaaa") {
+			t.Run(s.Name()+"/"+name, func(t *testing.T) {
+				one, two := p.of(s), places("bbbbbb")[name].of(s)
+				two.front.Port = 8081
+				if !onlySidecars(one.steps(t, s, one.replicas(0, 3))) {
+					bothRuns(t, s, one, two)
+				}
+			})
+		}
 	}
 }
 

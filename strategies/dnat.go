@@ -24,7 +24,7 @@ func (dnat) About() lab.About {
 func (dnat) Needs() lab.Needs {
 	return lab.Needs{
 		Placement: lab.OwnNetns, Root: true, Null: lab.Random,
-		Probes: []lab.Probe{iptables()},
+		Probes: []lab.Probe{iptables()}, NotFromIPv6: notFromLoopbackIPv6(),
 	}
 }
 
@@ -40,7 +40,7 @@ func natPath() []string {
 		"The first packet of a connection reaches the front's address and port on the host.",
 		"nat/PREROUTING (from another machine or a replica) or nat/OUTPUT (from the host itself) sends it to the run's own chain.",
 		"There each rule takes it with a probability, by the statistic match, and rewrites its destination to one replica.",
-		"The host routes it to the replicas' bridge; the filter table accepts it because it was translated and meant for the front.",
+		"The host routes it to the replicas' bridge; where the filter table drops what is forwarded, a rule accepts what was translated and meant for the front.",
 		"nat/POSTROUTING rewrites the source only for clients on 127.0.0.1 and for replicas: the others' addresses are kept.",
 		"Conntrack remembers the choice: every later packet of the connection, and each answer, is translated with no rule asked.",
 	}
@@ -54,7 +54,6 @@ func natCaveats() []string {
 		"A replica sees the bridge's address, not the client's, where the client is on 127.0.0.1 or is a replica.",
 		"For 127.0.0.1, route_localnet is set on the replicas' bridge; a rule keeps replicas from the host's loopback address.",
 		"Docker 29 with its nftables back end has no DOCKER-USER, and an accept elsewhere is not final there: use its iptables back end.",
-		"The front on ::1 is not served: IPv6 has nothing like route_localnet.",
 	}
 }
 

@@ -32,7 +32,7 @@ func (dnatNaive) Warning() string {
 func (dnatNaive) Needs() lab.Needs {
 	return lab.Needs{
 		Placement: lab.OwnNetns, Root: true, Null: lab.Random,
-		Probes: []lab.Probe{iptables()},
+		Probes: []lab.Probe{iptables()}, NotFromIPv6: notFromLoopbackIPv6(),
 	}
 }
 

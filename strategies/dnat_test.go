@@ -96,31 +96,41 @@ func TestDNATNaiveFavoursTheLast(t *testing.T) {
 	}
 }
 
-func TestDNATServesEveryVantage(t *testing.T) {
-	for name, p := range map[string]place{"engine": onEngine("aaaaaa"), "bare": bare("aaaaaa")} {
-		to := p.replicas(0, 3)
-		for _, c := range []struct {
-			vantage lab.Vantage
-			packet  labtest.Packet
-			saw     string // the client's address, as the replica sees it
-		}{
-			{lab.External, outside("198.19.0.1:8080"), "198.19.0.2"},
-			{lab.OnHost, labtest.Packet{Source: addr("198.19.0.1:40000"), Destination: addr("198.19.0.1:8080")}, "198.19.0.1"},
-			{lab.Localhost, labtest.Packet{Source: addr("127.0.0.1:40000"), Destination: addr("127.0.0.1:8080")}, "198.18.0.1"},
-			{lab.Peer, labtest.Packet{In: p.facts.Bridge, Source: addr("198.18.0.2:40000"), Destination: addr("198.19.0.1:8080")}, "198.18.0.1"},
-		} {
-			t.Run(name+"/"+string(c.vantage), func(t *testing.T) {
-				h := p.exposed(t, dnat{}, to)
-				for range 20 { // each replica is reached, the caller itself too
-					got := h.Trace(c.packet)
-					if got.Lost != "" || !p.facts.Subnet.Contains(got.Destination.Addr()) {
-						t.Fatalf("%+v, want it at a replica", got)
-					}
-					if got.Source.Addr().String() != c.saw {
-						t.Fatalf("the replica sees %s, want %s", got.Source, c.saw)
-					}
-				}
-			})
+// From every vantage that a strategy does not rule out, each replica is
+// reached, and sees the address that the caveats say; from any other, none.
+func TestNATServesEveryVantage(t *testing.T) {
+	for name, p := range places("aaaaaa") {
+		for _, s := range []lab.Strategy{dnat{}, reuseport{}} {
+			p = p.of(s)
+			if len(p.steps(t, s, p.replicas(0, 3))) == 0 {
+				continue // the engine does it
+			}
+			for _, v := range lab.Vantages() {
+				t.Run(name+"/"+s.Name()+"/"+string(v), func(t *testing.T) { servesVantage(t, p, s, v) })
+			}
+		}
+	}
+}
+
+func servesVantage(t *testing.T, p place, s lab.Strategy, v lab.Vantage) {
+	t.Helper()
+	to := p.replicas(0, 3)
+	h := p.exposed(t, s, to)
+	packet, saw := p.packet(v)
+	reached := map[netip.AddrPort]bool{}
+	for range 100 { // the caller itself is reached, too
+		got := h.Trace(packet)
+		if !p.facts.Subnet.Contains(got.Destination.Addr()) {
+			continue
+		}
+		if got.Lost != "" || got.Source.Addr() != saw {
+			t.Fatalf("%+v, want it at a replica, which sees %s", got, saw)
+		}
+		reached[got.Destination] = true
+	}
+	for _, r := range to {
+		if want := s.Needs().WhyNotFrom(v, p.facts.Family) == ""; reached[r.Address] != want {
+			t.Errorf("%s is reached: %v, want %v", r.Address, reached[r.Address], want)
 		}
 	}
 }
@@ -229,6 +239,11 @@ func TestDNATOnPartsOfAFront(t *testing.T) {
 	}
 	if _, err := (dnat{}).Steps(p.facts, p.front, nil); err == nil {
 		t.Error("steps to no replica at all")
+	}
+	six := bare6("aaaaaa")
+	six.front.Address = netip.Addr{}
+	if _, err := (dnat{}).Steps(six.facts, six.front, six.replicas(0, 2)); err == nil {
+		t.Error("steps to a front on ::1 alone, which rules cannot serve")
 	}
 }
 

@@ -108,18 +108,30 @@ func TestDocsExampleIsTheCode(t *testing.T) {
 
 func indexPart() string {
 	var b strings.Builder
-	b.WriteString("| strategy | what it is | replicas are in | connections are spread | not from |\n| --- | --- | --- | --- | --- |\n")
+	b.WriteString("| strategy | what it is | replicas are in | connections are spread | runtimes | not from |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, s := range documented() {
 		n := s.Needs()
 		var not []string
-		for _, v := range lab.Vantages() {
-			if n.NotFrom[v] != "" {
-				not = append(not, string(v))
-			}
+		for _, r := range ruledOut(n) {
+			not = append(not, r.where)
 		}
-		fmt.Fprintf(&b, "| [%[1]s](%[1]s.md) | %s | %s | %s | %s |\n", s.Name(), s.About().Summary, n.Placement, n.Null, strings.Join(not, ", "))
+		where, _ := runtimes(n)
+		fmt.Fprintf(&b, "| [%[1]s](%[1]s.md) | %s | %s | %s | %s | %s |\n",
+			s.Name(), s.About().Summary, n.Placement, n.Null, where, strings.Join(not, ", "))
 	}
 	return b.String()
+}
+
+// runtimes says which runtimes can carry out a strategy, as far as its needs
+// decide that, and why not the other.
+func runtimes(n lab.Needs) (names, why string) {
+	switch {
+	case n.Publish == lab.PublishFirst || n.Publish == lab.PublishEach:
+		return "docker", "a container engine publishes the port, and netns has none"
+	case n.Inherit:
+		return "netns", "a container engine hands no listening socket to a container"
+	}
+	return "docker, netns", ""
 }
 
 func pagePart(t *testing.T, s lab.Strategy) string {
@@ -129,29 +141,53 @@ func pagePart(t *testing.T, s lab.Strategy) string {
 	if w, ok := s.(lab.Warner); ok {
 		b.WriteString("\n**" + w.Warning() + ".**\n")
 	}
-	b.WriteString("\n## The path of a packet\n\n")
+	where, why := runtimes(s.Needs())
+	b.WriteString("\nRuntimes: " + where)
+	if why != "" {
+		b.WriteString(" only: " + why)
+	}
+	b.WriteString(".\n\n## The path of a packet\n\n")
 	for i, hop := range a.Path {
 		fmt.Fprintf(&b, "%d. %s\n", i+1, hop)
 	}
 	b.WriteString("\n## By hand\n\n")
 	byHand(t, &b, s)
 	section(&b, "What to know", a.Caveats)
-	if why := notFrom(s.Needs()); len(why) > 0 {
-		section(&b, "Not from", why)
+	var not []string
+	for _, r := range ruledOut(s.Needs()) {
+		not = append(not, r.where+": "+r.why+".")
+	}
+	if len(not) > 0 {
+		section(&b, "Not from", not)
 	}
 	section(&b, "Sources", a.Sources)
 	return b.String()
 }
 
 func byHand(t *testing.T, b *strings.Builder, s lab.Strategy) {
-	p := onEngine("k3f9a2")
-	e := lab.Explanation{Steps: p.steps(t, s, p.replicas(0, 2))}
-	if len(e.Steps) == 0 {
-		fmt.Fprintf(b, "There is nothing to do beside starting the replicas: `portlab explain %s` prints how.\n", s.Name())
+	beside, alone := by(t, s, onEngine("k3f9a2")), by(t, s, bare("k3f9a2"))
+	e, explain := beside, "`portlab explain "+s.Name()+"` prints "
+	switch {
+	case len(beside.Steps)+len(alone.Steps) == 0:
+		fmt.Fprintf(b, "There is nothing to do beside starting the replicas: %show.\n", explain)
 		return
+	case len(beside.Steps) == 0:
+		fmt.Fprintf(b, "With an engine there is nothing to do beside starting the replicas. Without one, once they run; %sboth.\n\n", explain)
+		e = alone
+	case len(alone.Steps) == 0:
+		fmt.Fprintf(b, "For two replicas beside an engine, once they run; without one there is nothing to do. %sit all with the addresses of this machine.\n\n", explain)
+	case !slices.Equal(beside.Commands(), alone.Commands()):
+		fmt.Fprintf(b, "For two replicas beside an engine, once they run; without one it takes less. %sit all with the addresses of this machine.\n\n", explain)
+	default:
+		fmt.Fprintf(b, "For two replicas, once they run; %sit all with the addresses of this machine.\n\n", explain)
 	}
-	fmt.Fprintf(b, "For two replicas, once they run; `portlab explain %s` prints it all with the addresses of this machine.\n\n", s.Name())
 	fmt.Fprintf(b, "```sh\n%s\n```\n\nAnd back:\n\n```sh\n%s\n```\n", strings.Join(e.Commands(), "\n"), strings.Join(e.Back(), "\n"))
+}
+
+// by is what a strategy does for two replicas at a place.
+func by(t *testing.T, s lab.Strategy, p place) lab.Explanation {
+	p = p.of(s)
+	return lab.Explanation{Steps: p.steps(t, s, p.replicas(0, 2))}
 }
 
 func section(b *strings.Builder, title string, items []string) {
@@ -161,11 +197,16 @@ func section(b *strings.Builder, title string, items []string) {
 	}
 }
 
-func notFrom(n lab.Needs) []string {
-	var all []string
+// exclusion is a place from which a strategy cannot be used.
+type exclusion struct{ where, why string }
+
+func ruledOut(n lab.Needs) []exclusion {
+	var all []exclusion
 	for _, v := range lab.Vantages() {
-		if why := n.NotFrom[v]; why != "" {
-			all = append(all, fmt.Sprintf("%s: %s.", v, why))
+		if why := n.WhyNotFrom(v, lab.IPv4); why != "" {
+			all = append(all, exclusion{string(v), why})
+		} else if why := n.WhyNotFrom(v, lab.IPv6); why != "" {
+			all = append(all, exclusion{string(v) + " over IPv6", why})
 		}
 	}
 	return all

@@ -25,7 +25,7 @@ func (dnatInTurn) About() lab.About {
 func (dnatInTurn) Needs() lab.Needs {
 	return lab.Needs{
 		Placement: lab.OwnNetns, Root: true, Null: lab.RoundRobin,
-		Probes: []lab.Probe{iptables()},
+		Probes: []lab.Probe{iptables()}, NotFromIPv6: notFromLoopbackIPv6(),
 	}
 }
 

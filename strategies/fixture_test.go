@@ -11,8 +11,10 @@ import (
 
 // place is a run on a fake host: where its replicas are and what its front is.
 type place struct {
-	facts lab.Facts
-	front lab.Front
+	facts     lab.Facts
+	front     lab.Front
+	publishes bool          // the runtime leads the front to replicas where it is asked to
+	placement lab.Placement // of the replicas; empty: OwnNetns
 }
 
 // onEngine is a run beside a Docker engine.
@@ -20,7 +22,7 @@ func onEngine(run lab.RunID) place {
 	front := lab.Front{
 		Address: netip.MustParseAddr("198.19.0.1"), Loopback: netip.MustParseAddr("127.0.0.1"), Port: 8080,
 	}
-	return place{front: front, facts: lab.Facts{
+	return place{front: front, publishes: true, facts: lab.Facts{
 		Run: run, Family: lab.IPv4, Bridge: run.Link("b"),
 		Subnet: netip.MustParsePrefix("198.18.0.0/22"), Gateway: netip.MustParseAddr("198.18.0.1"),
 		ForwardChain: "DOCKER-USER", Client: netip.MustParseAddr("198.19.0.2"),
@@ -28,17 +30,77 @@ func onEngine(run lab.RunID) place {
 	}}
 }
 
-// bare is a run where nothing drops and no other machine is.
+// bare is a run in a host of its own: nothing drops, and nothing is published.
 func bare(run lab.RunID) place {
 	p := onEngine(run)
-	p.facts.ForwardChain, p.facts.Client = "", netip.Addr{}
+	p.publishes, p.facts.ForwardChain = false, ""
 	return p
+}
+
+// bare6 is bare over IPv6, with the addresses of RFC 5180.
+func bare6(run lab.RunID) place {
+	p := bare(run)
+	p.front = lab.Front{
+		Address: netip.MustParseAddr("2001:2:0:19::1"), Loopback: netip.IPv6Loopback(), Port: 8080,
+	}
+	p.facts.Family, p.facts.Client = lab.IPv6, netip.MustParseAddr("2001:2:0:19::2")
+	p.facts.Subnet, p.facts.Gateway = netip.MustParsePrefix("2001:2:0:18::/64"), netip.MustParseAddr("2001:2:0:18::1")
+	p.facts.SidecarListen = []netip.AddrPort{netip.MustParseAddrPort("[::]:8080")}
+	return p
+}
+
+// places are all of them, for one run.
+func places(run lab.RunID) map[string]place {
+	return map[string]place{"engine": onEngine(run), "bare": bare(run), "bare6": bare6(run)}
+}
+
+// of is the place for a strategy: its replicas are where it wants them.
+func (p place) of(s lab.Strategy) place {
+	p.placement = s.Needs().Placement
+	return p
+}
+
+// lan is the host's own address with the network of the LAN.
+func (p place) lan() netip.Prefix {
+	if p.front.Address.Is4() {
+		return netip.PrefixFrom(p.front.Address, 24)
+	}
+	return netip.PrefixFrom(p.front.Address, 64)
+}
+
+// packet is a new connection to the front from a vantage; saw is the client's
+// address as a replica sees it that is reached by the nat table.
+func (p place) packet(v lab.Vantage) (packet labtest.Packet, saw netip.Addr) {
+	to, from := p.front.At(v), netip.Addr{}
+	switch v {
+	case lab.External:
+		packet.In, from, saw = "lan", p.facts.Client, p.facts.Client
+	case lab.Peer:
+		packet.In, from, saw = p.facts.Bridge, p.replicas(0, 1)[0].Address.Addr(), p.facts.Gateway
+	case lab.Localhost:
+		from, saw = p.front.Loopback, p.facts.Gateway
+	case lab.OnHost:
+		from, saw = p.front.Address, p.front.Address
+	}
+	packet.Source, packet.Destination = netip.AddrPortFrom(from, 40000), to
+	return packet, saw
+}
+
+// called are the addresses of the front that clients of a strategy may call.
+func (p place) called(s lab.Strategy) []netip.AddrPort {
+	var all []netip.AddrPort
+	for _, v := range []lab.Vantage{lab.OnHost, lab.Localhost} {
+		if s.Needs().WhyNotFrom(v, p.facts.Family) == "" {
+			all = append(all, p.front.At(v))
+		}
+	}
+	return all
 }
 
 // host is the machine of a place, as a runtime leaves it for the strategy.
 func (p place) host(t testing.TB) *labtest.Host {
 	h := labtest.NewHost(t)
-	h.AddLink(labtest.Link{Name: "lan", Prefix: netip.PrefixFrom(p.front.Address, 24)})
+	h.AddLink(labtest.Link{Name: "lan", Prefix: p.lan()})
 	h.AddLink(labtest.Link{Name: p.facts.Bridge, Prefix: netip.PrefixFrom(p.facts.Gateway, p.facts.Subnet.Bits())})
 	if p.facts.ForwardChain != "" {
 		h.AddEngine(p.facts.Bridge, p.facts.Subnet)
@@ -49,20 +111,29 @@ func (p place) host(t testing.TB) *labtest.Host {
 // replicas makes those from the first to the one before the last number.
 func (p place) replicas(first, last int) []lab.Replica {
 	var all []lab.Replica
-	a := p.facts.Subnet.Addr()
-	for range first + 2 {
-		a = a.Next()
+	own := p.facts.Gateway
+	for range first {
+		own = own.Next()
 	}
 	for i := first; i < last; i++ {
-		all = append(all, lab.Replica{Instance: lab.InstanceName(i), Address: netip.AddrPortFrom(a, 80), Weight: 1})
-		a = a.Next()
+		own = own.Next()
+		at := netip.AddrPortFrom(own, 80)
+		switch p.placement {
+		case lab.SharedNetns:
+			at = netip.AddrPortFrom(p.facts.Gateway.Next(), 80) // the sandbox's
+		case lab.HostNetns:
+			at = p.front.At(lab.OnHost)
+		}
+		all = append(all, lab.Replica{Instance: lab.InstanceName(i), Address: at, Weight: 1})
 	}
 	return all
 }
 
 func (p place) steps(t testing.TB, s lab.Strategy, to []lab.Replica) []lab.Step {
 	t.Helper()
-	steps, err := s.Steps(p.facts, p.front, to)
+	facts := p.facts
+	facts.Published = p.publishes && s.Needs().Publish != lab.PublishNone
+	steps, err := s.Steps(facts, p.front, to)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,9 +161,9 @@ func (p place) exposed(t *testing.T, s lab.Strategy, to []lab.Replica) *labtest.
 // everyStrategy runs a test for each strategy, place and size of the fleet.
 func everyStrategy(t *testing.T, f func(*testing.T, lab.Strategy, place, int)) {
 	for _, s := range All() {
-		for name, p := range map[string]place{"engine": onEngine("aaaaaa"), "bare": bare("aaaaaa")} {
+		for name, p := range places("aaaaaa") {
 			for _, n := range []int{1, 2, 3, 10, 100} {
-				t.Run(fmt.Sprintf("%s/%s/%d", s.Name(), name, n), func(t *testing.T) { f(t, s, p, n) })
+				t.Run(fmt.Sprintf("%s/%s/%d", s.Name(), name, n), func(t *testing.T) { f(t, s, p.of(s), n) })
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package strategies
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/big"
 	"net/netip"
 	"strconv"
@@ -12,7 +13,10 @@ import (
 	"github.com/portlab/portlab/lab/step"
 )
 
-var errNoReplica = errors.New("there is no replica to send to")
+var (
+	errNoReplica = errors.New("there is no replica to send to")
+	errNoAddress = errors.New("the front has no address that the nat table can serve")
+)
 
 // The parts that strategies on the nat table of iptables(8) share.
 
@@ -28,9 +32,13 @@ func iptables() lab.Probe {
 			return err
 		}
 		if !ok {
+			module := "iptable_nat"
+			if ip == lab.IPv6 {
+				module = "ip6table_nat"
+			}
 			return &lab.UnsupportedError{
-				What: "iptables", Reason: "the kernel has no nat table",
-				Remedy: "load the module: modprobe iptable_nat, or nft_chain_nat with iptables-nft",
+				What: "iptables", Reason: fmt.Sprintf("the kernel has no nat table for IPv%d", ip),
+				Remedy: "load the module: modprobe " + module + ", or nft_chain_nat with iptables-nft",
 			}
 		}
 		return nil
@@ -73,19 +81,38 @@ func expose(f lab.Facts, front lab.Front, to []lab.Replica, rules [][]string) ([
 	if len(to) == 0 {
 		return nil, errNoReplica
 	}
+	front = served(front)
+	if len(front.Endpoints()) == 0 {
+		return nil, errNoAddress
+	}
 	chain := f.Run.Chain("DNAT")
 	n := nat{facts: f, chain: chain, to: to}
 	steps := []lab.Step{
 		step.Chain{Family: f.Family, Table: "nat", Name: chain, Rules: rules},
 		step.Flows{Front: front.Endpoints(), Replicas: addresses(to)},
 	}
-	if front.Loopback.Is4() {
+	if front.Loopback.IsValid() {
 		steps = append(steps, n.fromLoopback(netip.AddrPortFrom(front.Loopback, front.Port))...)
 	}
 	if front.Address.IsValid() {
 		steps = append(steps, n.fromAddress(netip.AddrPortFrom(front.Address, front.Port))...)
 	}
 	return steps, nil
+}
+
+// served is the part of a front that rules can lead on.
+func served(front lab.Front) lab.Front {
+	if front.Loopback.Is6() {
+		front.Loopback = netip.Addr{}
+	}
+	return front
+}
+
+// notFromLoopbackIPv6 is why ::1 is not served.
+func notFromLoopbackIPv6() map[lab.Vantage]string {
+	return map[lab.Vantage]string{
+		lab.Localhost: "IPv6 has nothing like route_localnet, so nothing from ::1 can leave the loopback link and be answered",
+	}
 }
 
 // nat makes the steps that lead to a chain and back.

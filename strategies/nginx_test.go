@@ -15,22 +15,33 @@ import (
 	"time"
 
 	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/labtest"
 )
 
 // The real nginx takes the configuration, spreads in turn by weight over both
 // of its workers, and follows a reload.
 func TestNginxTakesTurns(t *testing.T) {
+	for loopback, p := range map[string]place{"127.0.0.1": onEngine("aaaaaa"), "::1": bare6("aaaaaa")} {
+		t.Run(loopback, func(t *testing.T) { nginxTakesTurns(t, p, loopback) })
+	}
+}
+
+func nginxTakesTurns(t *testing.T, p place, loopback string) {
 	path := present(t, "nginx")
-	p := onEngine("aaaaaa")
-	p.facts.SidecarListen = []netip.AddrPort{freePort(t)}
+	p.facts.SidecarListen = []netip.AddrPort{freePort(t, loopback)}
 	var to []lab.Replica
 	for i := range 3 {
 		name := lab.InstanceName(i)
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if _, err := fmt.Fprint(w, name, " ", r.Header.Get("X-Forwarded-For")); err != nil {
 				t.Error(err)
 			}
 		}))
+		if err := s.Listener.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s.Listener = listener(t, loopback)
+		s.Start()
 		t.Cleanup(s.Close)
 		to = append(to, lab.Replica{Instance: name, Weight: 1, Address: netip.MustParseAddrPort(s.Listener.Addr().String())})
 	}
@@ -53,7 +64,7 @@ func TestNginxTakesTurns(t *testing.T) {
 	if got := tally(t, front, 30); !slices.Equal(got, []int{10, 10, 10}) {
 		t.Errorf("30 connections went %v, want 10 to each", got)
 	}
-	if got := ask(front); !strings.HasSuffix(got, " 127.0.0.1") {
+	if got := ask(front); !strings.HasSuffix(got, " "+loopback) {
 		t.Errorf("the answer was %q, want the client's address in it", got)
 	}
 	to[0].Weight, to[1].Weight = 3, 1
@@ -81,11 +92,16 @@ func children(t *testing.T, pid int) []string {
 	return strings.Fields(string(text))
 }
 
-func freePort(t *testing.T) netip.AddrPort {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+func listener(t *testing.T, loopback string) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", net.JoinHostPort(loopback, "0"))
+	labtest.Require(t, loopback, err == nil, fmt.Sprint(err))
+	return l
+}
+
+func freePort(t *testing.T, loopback string) netip.AddrPort {
+	t.Helper()
+	l := listener(t, loopback)
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).AddrPort()
 }

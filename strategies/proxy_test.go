@@ -29,7 +29,12 @@ func sidecar(t *testing.T, p place, s lab.Strategy, to []lab.Replica) lab.Sideca
 
 // The configuration is one that the proxy itself takes, and says what is meant.
 func TestProxyConfigIsTheProxys(t *testing.T) {
-	p := onEngine("aaaaaa")
+	for name, p := range places("aaaaaa") {
+		t.Run(name, func(t *testing.T) { proxyConfigIsTheProxys(t, p) })
+	}
+}
+
+func proxyConfigIsTheProxys(t *testing.T, p place) {
 	to := p.replicas(0, 3)
 	to[1].Weight = 2.5
 	path := filepath.Join(t.TempDir(), "proxy.json")
@@ -127,7 +132,12 @@ func TestDockerProxyProbe(t *testing.T) {
 // Each replica has a docker-proxy at each address of the front, and no two
 // share anything but the port.
 func TestDockerProxyIsOneForEachReplicaAndAddress(t *testing.T) {
-	p := onEngine("aaaaaa")
+	for name, p := range places("aaaaaa") {
+		t.Run(name, func(t *testing.T) { dockerProxyIsOneForEach(t, p) })
+	}
+}
+
+func dockerProxyIsOneForEach(t *testing.T, p place) {
 	to := p.replicas(0, 3)
 	reached := map[netip.AddrPort][]string{}
 	for _, st := range p.steps(t, dockerProxy{}, to) {
@@ -152,13 +162,44 @@ func TestDockerProxyIsOneForEachReplicaAndAddress(t *testing.T) {
 
 func TestIptablesProbe(t *testing.T) {
 	h := labtest.NewHost(t)
-	if err := iptables().Check(t.Context(), h, lab.IPv4); err != nil {
-		t.Error(err)
+	for _, ip := range []lab.Family{lab.IPv4, lab.IPv6} {
+		if err := iptables().Check(t.Context(), h, ip); err != nil {
+			t.Error(err)
+		}
 	}
 	none := &lab.UnsupportedError{What: "iptables", Reason: "there is none"}
 	h.WithoutRules(none)
 	if err := iptables().Check(t.Context(), h, lab.IPv4); !errors.Is(err, lab.ErrUnsupported) {
 		t.Errorf("%v, want what the host said", err)
+	}
+}
+
+// filters is a host whose kernel has the nat table for some IP versions only.
+type filters struct {
+	lab.Host
+	rules map[lab.Family]lab.Rules
+}
+
+func (f filters) Rules(ip lab.Family) (lab.Rules, error) { return f.rules[ip], nil }
+
+// noTables is a packet filter without a chain.
+type noTables struct{ lab.Rules }
+
+func (noTables) HasChain(string, string) (bool, error) { return false, nil }
+
+// The answer is that of the IP version that is asked for.
+func TestIptablesProbeIsOfTheFamily(t *testing.T) {
+	whole := labtest.NewHost(t)
+	four, err := whole.Rules(lab.IPv4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := filters{whole, map[lab.Family]lab.Rules{lab.IPv4: four, lab.IPv6: noTables{}}}
+	if err := iptables().Check(t.Context(), h, lab.IPv4); err != nil {
+		t.Error(err)
+	}
+	if err := iptables().Check(t.Context(), h, lab.IPv6); !errors.Is(err, lab.ErrUnsupported) {
+		t.Errorf("%v, want that there is no nat table for IPv6", err)
 	}
 }
 

@@ -10,9 +10,16 @@ func init() {
 // mustReusePort is what the application must do under both.
 const mustReusePort = "set SO_REUSEPORT on its listening socket before bind(2)"
 
+// What all strategies with SO_REUSEPORT have in common.
+const (
+	hashIsFixed  = "The choice is fixed for each address and port of a client: the same four numbers go to the same replica."
+	queueIsReset = "What waits in the accept queue of a replica that ends is reset, unless net.ipv4.tcp_migrate_req is 1 (Linux 5.14)."
+	hangGoesOn   = "A replica that hangs goes on to get its share."
+)
+
 // reuseport puts all replicas into one network namespace, where each binds the
-// same port. There is nothing to change on the host: the sandbox that owns the
-// namespace is published as any one container is.
+// same port. The front then leads to one address only, that of the sandbox
+// that owns the namespace: an engine publishes it as it does any one container.
 type reuseport struct{}
 
 func (reuseport) Name() string { return "reuseport" }
@@ -21,7 +28,8 @@ func (reuseport) About() lab.About {
 	return lab.About{
 		Summary: "replicas share a sandbox's network namespace and bind one port with SO_REUSEPORT",
 		Path: []string{
-			"The front is published once, for the sandbox: the engine's DNAT rule (from outside and for the host's address) or docker-proxy (127.0.0.1, replicas) leads there.",
+			"With an engine, the front is published once, for the sandbox: the engine's DNAT rule (from outside and for the host's address) or docker-proxy (127.0.0.1, replicas) leads there.",
+			"Without one, a DNAT rule of the run's own leads there from everywhere, as dnat does with one replica.",
 			"In the sandbox's namespace as many sockets listen on the port as there are replicas.",
 			"The kernel picks one by a hash of the packet's addresses and ports.",
 			"The connection waits in the accept queue of that replica alone.",
@@ -29,20 +37,31 @@ func (reuseport) About() lab.About {
 		Caveats: append(reuseportCaveats(),
 			"The replicas see each other's ports and share one loopback address: they are less isolated than containers usually are.",
 			"When the sandbox goes, all lose their network.",
+			"A replica sees the bridge's address, not the client's, where the client is on 127.0.0.1 or is a replica.",
+			"Without an engine, route_localnet is set on the sandbox's bridge for 127.0.0.1; a rule keeps replicas from the host's loopback address.",
 		),
-		Sources: reuseportSources(),
+		Sources: append(reuseportSources(), "iptables-extensions(8): DNAT, MASQUERADE (without an engine)"),
 	}
 }
 
+// Needs has neither root nor a probe: only a runtime that makes its own host
+// leaves the front to the steps, and there it has the right.
 func (reuseport) Needs() lab.Needs {
 	return lab.Needs{
 		Placement: lab.SharedNetns, ReusePort: true, Publish: lab.PublishSandbox,
-		Application: mustReusePort, Null: lab.Hash,
+		Application: mustReusePort, Null: lab.Hash, NotFromIPv6: notFromLoopbackIPv6(),
 	}
 }
 
-// Steps is empty: the runtime publishes the sandbox, and the kernel does the rest.
-func (reuseport) Steps(lab.Facts, lab.Front, []lab.Replica) ([]lab.Step, error) { return nil, nil }
+// Steps leads the front to the sandbox where the runtime does not: to the
+// first replica, since all have the sandbox's address. The kernel does the rest.
+func (reuseport) Steps(f lab.Facts, front lab.Front, to []lab.Replica) ([]lab.Step, error) {
+	if f.Published {
+		return nil, nil
+	}
+	sandbox := to[:min(1, len(to))]
+	return expose(f, front, sandbox, cascade(sandbox, fair(sandbox)))
+}
 
 // reuseportHost has the replicas bind the front's port in the host's network.
 type reuseportHost struct{}
@@ -77,9 +96,7 @@ func (reuseportHost) Steps(lab.Facts, lab.Front, []lab.Replica) ([]lab.Step, err
 func reuseportCaveats() []string {
 	return []string{
 		"The application must set SO_REUSEPORT, and all sockets must belong to one effective user.",
-		"The choice is fixed for each address and port of a client: the same four numbers go to the same replica.",
-		"What waits in the accept queue of a replica that ends is reset, unless net.ipv4.tcp_migrate_req is 1 (Linux 5.14).",
-		"A replica that hangs goes on to get its share.",
+		hashIsFixed, queueIsReset, hangGoesOn,
 	}
 }
 
