@@ -21,7 +21,10 @@ type End struct {
 	Name    string       // at most 15 characters, netdevice(7)
 	Address netip.Prefix // of its own; invalid: none
 	Gateway netip.Addr   // through which what has no other route goes; invalid: none
-	Bridge  string       // of whose ports it is one; empty: none
+	// Bridge is of whose ports it is one; empty: none. The bridge's own address
+	// must then be the other end's gateway. The two know each other from the
+	// start: see introduce.
+	Bridge string
 	// Router: the namespace forwards what comes in here. With an IPv6 address
 	// the link then has [RouterLinkLocal], too: without a link-local address the
 	// kernel asks for no neighbour on behalf of what it forwards.
@@ -48,13 +51,17 @@ func CreateVeth(ctx context.Context, run lab.RunID, host, peer End) error {
 				return fmt.Errorf("find the bridge %s: %w", host.Bridge, err)
 			}
 			pair.MasterIndex = bridge.Attrs().Index
+			pair.PeerHardwareAddr = hardwareAddr(peer.Address.Addr())
 		}
 		if err := netlink.LinkAdd(pair); err != nil {
 			return privileged(fmt.Sprintf("make the links %s and %s", host.Name, peer.Name), err)
 		}
 		var err error
+		if host.Bridge != "" {
+			err = introduce(pair.MasterIndex, peer.Address.Addr())
+		}
 		if strings.HasPrefix(host.Name, run.Link("")) {
-			err = netlink.LinkSetAlias(pair, run.Comment())
+			err = errors.Join(err, netlink.LinkSetAlias(pair, run.Comment()))
 		}
 		return errors.Join(err, configure(host, pair))
 	})
@@ -67,7 +74,10 @@ func CreateVeth(ctx context.Context, run lab.RunID, host, peer End) error {
 			if err != nil {
 				return fmt.Errorf("find the link %s: %w", peer.Name, err)
 			}
-			return configure(peer, link)
+			if err := configure(peer, link); err != nil || host.Bridge == "" {
+				return err
+			}
+			return introduce(link.Attrs().Index, peer.Gateway)
 		})
 	}
 	if err != nil {
@@ -81,12 +91,13 @@ const addrGenNone = 1
 
 // CreateBridge makes a bridge in a namespace, with the host's own address in
 // its network. It snoops no multicast: neighbour discovery (RFC 4861) must
-// reach a port from the moment that it is up.
+// reach a port from the moment that it is up. Its hardware address is fixed:
+// else it would be the least of its ports', and change under its neighbours.
 func CreateBridge(ctx context.Context, e End) error {
 	return e.In.Do(ctx, func() error {
 		snoop := false
 		bridge := &netlink.Bridge{LinkAttrs: netlink.NewLinkAttrs(), MulticastSnooping: &snoop}
-		bridge.Name = e.Name
+		bridge.Name, bridge.HardwareAddr = e.Name, hardwareAddr(e.Address.Addr())
 		if err := netlink.LinkAdd(bridge); err != nil {
 			return privileged("make the bridge "+e.Name, err)
 		}
