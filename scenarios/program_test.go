@@ -45,15 +45,44 @@ func (b *lockedBuffer) String() string {
 
 func start(t testing.TB, env []string, args ...string) *program {
 	t.Helper()
+	return startAs(t, 0, env, args...)
+}
+
+// startAs starts portlab as a user, in a folder of that user's.
+func startAs(t testing.TB, uid uint32, env []string, args ...string) *program {
+	t.Helper()
 	p := &program{Cmd: exec.Command(labtest.Binary(t), args...)}
 	p.Cmd.Stdout, p.Cmd.Stderr = &p.stdout, &p.stderr
 	p.Env = append(os.Environ(), env...)
 	p.Dir = t.TempDir()
+	if uid != 0 {
+		p.Dir = folderOf(t, uid)
+		p.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+		p.Env = append(p.Env, "HOME="+p.Dir, "XDG_RUNTIME_DIR=", "TMPDIR=")
+	}
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.Process.Kill() }) // most have ended by then
 	return p
+}
+
+// folderOf is a folder of another user's, who may not look into the test's own.
+func folderOf(t testing.TB, uid uint32) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "portlab-scenario-")
+	if err == nil {
+		err = errors.Join(os.Chmod(dir, 0o755), os.Chown(dir, int(uid), int(uid)))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 // status waits for the end and gives the exit status; -1 if a signal ended it.

@@ -62,6 +62,14 @@ func Snapshot(ctx context.Context) (Machine, error) {
 	if m["processes of runs"], err = showProcesses(); err != nil {
 		return nil, err
 	}
+	if m["namespaces"], err = showNamespaces(); err != nil {
+		return nil, err
+	}
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return nil, err
+	}
+	m["mounts"] = string(mounts)
 	return m, nil
 }
 
@@ -138,6 +146,25 @@ func showSysctls() (string, error) {
 		}
 	}
 	return strings.Join(lines, "\n"), nil
+}
+
+// showNamespaces lists the network, mount and user namespaces that processes
+// are in (namespaces(7)), each once.
+func showNamespaces() (string, error) {
+	var found []string
+	for _, kind := range []string{"net", "mnt", "user"} {
+		files, err := filepath.Glob("/proc/[0-9]*/ns/" + kind)
+		if err != nil {
+			return "", err
+		}
+		for _, f := range files {
+			if is, err := os.Readlink(f); err == nil { // it may just have ended
+				found = append(found, is)
+			}
+		}
+	}
+	slices.Sort(found)
+	return strings.Join(slices.Compact(found), "\n"), nil
 }
 
 // showProcesses lists the processes with PORTLAB_RUN in their environment: those

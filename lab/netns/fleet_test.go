@@ -146,13 +146,7 @@ func TestFailedOpenLeavesNothing(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.says) || strings.Count(err.Error(), "\n") > 3 {
 				t.Errorf("%v, want a short error with %q", err, c.says)
 			}
-			after, err := labtest.Snapshot(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := before.Diff(after); d != "" {
-				t.Errorf("the machine is not as it was before:\n%s", d)
-			}
+			same(t, before)
 		})
 	}
 }
