@@ -14,7 +14,7 @@ type Explanation struct {
 // Explain says what [Run] would do, by the very steps that it would apply, and
 // changes nothing.
 func Explain(ctx context.Context, t *Trial) (*Explanation, error) {
-	b, err := t.Runtime.Draft(ctx, t.spec())
+	b, err := t.Runtime.Draft(ctx, t.Spec())
 	if err != nil {
 		return nil, err
 	}

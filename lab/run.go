@@ -18,7 +18,7 @@ func Run(ctx context.Context, t *Trial) (res *Result, samples []Sample, err erro
 	defer func() { res.Timings.Total = time.Since(begun) }()
 
 	t.tell(Event{Phase: Opening})
-	fleet, err := t.Runtime.Open(ctx, t.spec())
+	fleet, err := t.Runtime.Open(ctx, t.Spec())
 	lap(&res.Timings.Open, begun)
 	if err != nil {
 		return t.refusal(res, err)

@@ -80,25 +80,31 @@ func possibleFrom(n Needs, ip Family) []string {
 	return yes
 }
 
-// Check returns what [Trial.Valid] does, an [UnsupportedError] for a trial that
-// cannot run here, and what the strategy says of what it cannot describe, such
-// as weights that its proxy does not take. It touches nothing.
+// Check returns what [Trial.Valid] and [Trial.Able] do, and what the strategy
+// says of what it cannot describe, such as weights that its proxy does not
+// take. It touches nothing.
 func (t *Trial) Check(ctx context.Context) error {
 	if err := t.Valid(); err != nil {
 		return err
 	}
-	if err := t.Runtime.Supports(t.spec()); err != nil {
-		return forStrategy(t.Strategy, err)
+	if err := t.Able(ctx); err != nil {
+		return err
+	}
+	_, err := Explain(ctx, t)
+	return err
+}
+
+// Able returns an [UnsupportedError] for a trial that its runtime cannot carry
+// out here, whatever else is wrong with it. It touches nothing.
+func (t *Trial) Able(ctx context.Context) error {
+	if err := t.Runtime.Supports(t.Spec()); err != nil {
+		return err
 	}
 	host, err := t.Runtime.Host(ctx)
 	if err != nil {
 		return err
 	}
-	if err := Probed(ctx, host, t.Strategy, t.family()); err != nil {
-		return err
-	}
-	_, err = Explain(ctx, t)
-	return err
+	return Probed(ctx, host, t.Strategy, t.family())
 }
 
 // Supported returns an [UnsupportedError] for a strategy that a runtime cannot
@@ -135,8 +141,9 @@ func Probed(ctx context.Context, h Host, s Strategy, ip Family) error {
 	return nil
 }
 
-// spec is the fleet as this strategy needs it.
-func (t *Trial) spec() FleetSpec {
+// Spec is the fleet that the trial asks its runtime for: as its strategy needs
+// it, with the vantage.
+func (t *Trial) Spec() FleetSpec {
 	s := t.Strategy.Needs().Fleet(t.Fleet)
 	s.Vantage, s.Family = t.Vantage, t.family()
 	if s.Notice == nil {

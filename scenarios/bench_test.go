@@ -22,7 +22,7 @@ func BenchmarkMainJob(b *testing.B) {
 	var whole, engine, article []float64
 	for b.Loop() {
 		whole = append(whole, seconds(b, func() {
-			run := exec.Command(labtest.Binary(b), "run", "dnat", "--replicas", "2", "--requests", "300", "--no-report", "--quiet")
+			run := exec.Command(labtest.Binary(b), "run", "dnat", "--replicas", "2", "--requests", "300", "--no-report", "--quiet", "--runtime", "docker")
 			if out, err := run.CombinedOutput(); err != nil {
 				b.Fatalf("%v\n%s", err, out)
 			}
@@ -42,7 +42,7 @@ func BenchmarkMainJob(b *testing.B) {
 // commands, and of everything.
 func byHand(b *testing.B, dir string) (engine, all float64) {
 	b.Helper()
-	x := explain(b, "dnat")
+	x := explain(b, "dnat", "--runtime", "docker")
 	one := func(line string) {
 		took := seconds(b, func() { paste(b, dir, []string{line}) })
 		all += took

@@ -12,6 +12,7 @@ import (
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/labtest"
+	"github.com/portlab/portlab/scenarios"
 	"github.com/portlab/portlab/strategies"
 )
 
@@ -26,31 +27,32 @@ type explained struct {
 // What explain prints, pasted into a shell, answers another machine; what it
 // prints to undo that leaves the machine as it was.
 func TestCommandsByHand(t *testing.T) {
-	b := bench(t, "docker")
-	for _, s := range strategies.All() {
-		_, direct := s.(lab.Targeter)
-		if direct || s.Needs().Publish == lab.PublishEach {
-			continue // there is no front to call, or what is printed is refused by design
+	inEachRuntime(t, func(t *testing.T, b scenarios.Bench) {
+		for _, s := range strategies.All() {
+			_, direct := s.(lab.Targeter)
+			if direct || s.Needs().Publish == lab.PublishEach {
+				continue // there is no front to call, or what is printed is refused by design
+			}
+			for _, ip := range []lab.Family{lab.IPv4, lab.IPv6} {
+				t.Run(fmt.Sprintf("%s-%d", s.Name(), ip), func(t *testing.T) {
+					supported(t, b, s.Name(), ip)
+					before := snapshot(t)
+					x, dir := explain(t, s.Name(), "--runtime", b.Runtime.Name(), "--ip", fmt.Sprint(int(ip))), workbench(t)
+					paste(t, dir, x.Shell)
+					if got := call(t, x); !strings.HasPrefix(got, "Hello from ") {
+						t.Errorf("another machine gets %q", got)
+					}
+					paste(t, dir, x.Undo)
+					same(t, before)
+				})
+			}
 		}
-		t.Run(s.Name(), func(t *testing.T) {
-			if err := lab.Supported(t.Context(), b.Runtime, s, lab.IPv4); err != nil {
-				labtest.Require(t, s.Name(), false, err.Error())
-			}
-			before := snapshot(t)
-			x, dir := explain(t, s.Name()), workbench(t)
-			paste(t, dir, x.Shell)
-			if got := call(t, x); !strings.HasPrefix(got, "Hello from ") {
-				t.Errorf("another machine gets %q", got)
-			}
-			paste(t, dir, x.Undo)
-			same(t, before)
-		})
-	}
+	})
 }
 
-func explain(t testing.TB, strategy string) explained {
+func explain(t testing.TB, strategy string, flags ...string) explained {
 	t.Helper()
-	p := start(t, nil, "explain", strategy, "--format", "json")
+	p := start(t, nil, append([]string{"explain", strategy, "--format", "json"}, flags...)...)
 	if got := p.status(t); got != 0 {
 		t.Fatalf("exit status %d\n%s", got, p.stderr.String())
 	}

@@ -70,7 +70,7 @@ func startAs(t testing.TB, uid uint32, env []string, args ...string) *program {
 // folderOf is a folder of another user's, who may not look into the test's own.
 func folderOf(t testing.TB, uid uint32) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "portlab-scenario-")
+	dir, err := os.MkdirTemp("/tmp", "portlab-scenario-") //nolint:usetesting // the test's own folder is closed to others
 	if err == nil {
 		err = errors.Join(os.Chmod(dir, 0o755), os.Chown(dir, int(uid), int(uid)))
 	}
@@ -110,6 +110,9 @@ func (p *program) says(t *testing.T, text string) {
 // long is a run that takes longer than any of these tests lets it.
 var long = []string{"run", "dnat", "--replicas", "2", "--requests", "1000000", "--no-report"}
 
+// onDocker is a command line that leaves no choice of the runtime.
+func onDocker(args ...string) []string { return append(args, "--runtime", "docker") }
+
 // same waits until the machine is as it was; the kernel and the guard take a
 // moment after a run was killed.
 func same(t *testing.T, before labtest.Machine) {
@@ -143,7 +146,7 @@ func TestKilledRunLeavesNothing(t *testing.T) {
 	for _, m := range moments {
 		t.Run(m.name, func(t *testing.T) {
 			before := snapshot(t)
-			p := start(t, nil, long...)
+			p := start(t, nil, onDocker(long...)...)
 			m.wait(t, p)
 			if err := p.Process.Kill(); err != nil {
 				t.Fatal(err)
@@ -161,7 +164,7 @@ func TestInterruptedRunLeavesNothing(t *testing.T) {
 	for _, m := range moments[1:] {
 		t.Run(m.name, func(t *testing.T) {
 			before := snapshot(t)
-			p := start(t, nil, long...)
+			p := start(t, nil, onDocker(long...)...)
 			m.wait(t, p)
 			if err := p.Process.Signal(syscall.SIGINT); err != nil {
 				t.Fatal(err)
@@ -232,8 +235,8 @@ func TestTroubleIsSaid(t *testing.T) {
 		status     int
 		env, args  []string
 	}{
-		{"port-in-use", "in use by", 3, nil, []string{"run", "dnat", "--port", port}},
-		{"no-engine", "no Docker engine answers", 3, []string{"DOCKER_HOST=unix:///nonexistent.sock"}, []string{"run", "dnat"}},
+		{"port-in-use", "in use by", 3, nil, onDocker("run", "dnat", "--port", port)},
+		{"no-engine", "no Docker engine answers", 3, noEngine, onDocker("run", "dnat")},
 		{"unknown-strategy", "dnat", 2, nil, []string{"run", "dnta"}},
 		{"zero-replicas", "replica", 2, nil, []string{"run", "dnat", "--replicas", "0"}},
 		{"more-weights-than-replicas", "weights", 2, nil, []string{"run", "dnat", "--weights", "1,2,3"}},
@@ -260,7 +263,7 @@ func TestEngineThatDiesInMidRun(t *testing.T) {
 	before := snapshot(t)
 	path := filepath.Join(t.TempDir(), "docker.sock")
 	engine := relay(t, path, "/var/run/docker.sock")
-	p := start(t, []string{"DOCKER_HOST=unix://" + path}, "run", "dnat", "--requests", "20000", "--no-report")
+	p := start(t, []string{"DOCKER_HOST=unix://" + path}, onDocker("run", "dnat", "--requests", "20000", "--no-report")...)
 	p.says(t, string(lab.Probing)+": done")
 	engine.die()
 	if got := p.status(t); got != 4 {

@@ -62,15 +62,12 @@ func (a *app) choose(ctx context.Context, t *lab.Trial, name string) ([]ruledOut
 		if name != anyRuntime {
 			return nil, nil // it says itself why it cannot
 		}
-		err := r.Supports(fleetOf(t))
+		err := a.able(ctx, t)
 		if err == nil {
-			err = a.check(ctx, t)
-			if err == nil {
-				return passed, nil
-			}
-			if _, usage := errors.AsType[*lab.UsageError](err); usage || ctx.Err() != nil {
-				return nil, err // the same in every runtime
-			}
+			return passed, nil
+		}
+		if ctx.Err() != nil {
+			return nil, err
 		}
 		passed = append(passed, ruledOut{r.Name(), err})
 	}
@@ -93,22 +90,13 @@ func (a *app) candidates(name string) []lab.Runtime {
 	return all
 }
 
-// check finds out whether a trial can run on its runtime. Where that needs a
-// world of its own, what the world offers is found out inside, since this user
-// may have no right to look out here: the trial is only described.
-func (a *app) check(ctx context.Context, t *lab.Trial) error {
-	if !a.outside(t.Runtime) {
-		return t.Check(ctx)
+// able finds out whether a trial's runtime can carry it out here. What a world
+// offers is found out in it.
+func (a *app) able(ctx context.Context, t *lab.Trial) error {
+	if a.outside(t.Runtime) {
+		return t.Runtime.Supports(t.Spec())
 	}
-	_, err := lab.Explain(ctx, t)
-	return err
-}
-
-// fleetOf is the fleet that a trial asks its runtime for.
-func fleetOf(t *lab.Trial) lab.FleetSpec {
-	spec := t.Strategy.Needs().Fleet(t.Fleet)
-	spec.Vantage = t.Vantage
-	return spec
+	return t.Able(ctx)
 }
 
 // tellRuntime says which runtime a trial takes and why not those before it; in

@@ -117,6 +117,10 @@ func (a *app) doRun(c *cobra.Command, strategy string, f *runFlags) error {
 	if err != nil {
 		return err
 	}
+	// What the strategy cannot describe is told before anything is made.
+	if _, err := lab.Explain(ctx, t); err != nil {
+		return err
+	}
 	t.Command = again(c, strategy, t.Runtime.Name(), f.plan.Seed)
 	if !f.quiet {
 		a.tellRuntime(t, passed)

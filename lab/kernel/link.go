@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -146,7 +147,7 @@ func (e End) addresses() []netip.Prefix {
 // withoutLinkLocal keeps a link from an IPv6 link-local address: an IPv4 link
 // has no use for one, and an IPv6 link has the address that it is given.
 func withoutLinkLocal(link netlink.Link) error {
-	if _, err := os.Stat("/proc/sys/net/ipv6"); err != nil {
+	if _, err := os.Stat("/proc/sys/net/ipv6"); errors.Is(err, fs.ErrNotExist) {
 		return nil // a kernel without IPv6
 	}
 	if err := netlink.LinkSetIP6AddrGenMode(link, addrGenNone); err != nil {

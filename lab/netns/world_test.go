@@ -3,6 +3,7 @@ package netns
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -230,15 +231,10 @@ func TestCauseAndRemedy(t *testing.T) {
 			}
 		})
 	}
-	if err := forbidden("try", eperm); !isUnsupported(err) {
+	if err := forbidden("try", eperm); !errors.Is(err, lab.ErrUnsupported) {
 		t.Errorf("%v is no UnsupportedError", err)
 	}
-	if err := forbidden("try", io.ErrUnexpectedEOF); isUnsupported(err) {
+	if err := forbidden("try", io.ErrUnexpectedEOF); errors.Is(err, lab.ErrUnsupported) {
 		t.Errorf("%v is none of the system's refusals", err)
 	}
-}
-
-func isUnsupported(err error) bool {
-	_, ok := err.(*lab.UnsupportedError)
-	return ok
 }
