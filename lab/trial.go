@@ -97,11 +97,12 @@ func (t *Trial) Check(ctx context.Context) error {
 // Able returns an [UnsupportedError] for a trial that its runtime cannot carry
 // out here, whatever else is wrong with it. It touches nothing.
 func (t *Trial) Able(ctx context.Context) error {
-	if err := t.Runtime.Supports(t.Spec()); err != nil {
-		return err
-	}
+	// That there is no engine at all says more than what it would not support.
 	host, err := t.Runtime.Host(ctx)
 	if err != nil {
+		return err
+	}
+	if err := t.Runtime.Supports(t.Spec()); err != nil {
 		return err
 	}
 	return Probed(ctx, host, t.Strategy, t.family())

@@ -21,12 +21,12 @@ func (f *fleet) makeClient(ctx context.Context) error {
 	f.client = ns
 	l := f.layout
 	host := kernel.End{In: f.own, Name: f.spec.Run.Link("h"), Address: prefix(l.host, l.lan)}
-	peer := kernel.End{In: ns, Name: f.spec.Run.Link("c"), Address: prefix(l.client, l.lan)}
+	peer := kernel.End{In: ns, Name: f.spec.Run.Link("c"), Address: prefix(l.client, l.lan), Gateway: l.host}
 	if err := kernel.CreateVeth(ctx, f.spec.Run, host, peer); err != nil {
 		return fmt.Errorf("link the external client to the host: %w", err)
 	}
 	f.linked = true
-	return kernel.AddDefaultRoute(ctx, ns, l.host)
+	return nil
 }
 
 // closeClient takes the client away. Its link goes at once, so that nothing is

@@ -168,12 +168,8 @@ func setUp(name string) error {
 	return nil
 }
 
-// AddDefaultRoute sends what has no other route in a namespace through a
-// gateway.
-func AddDefaultRoute(ctx context.Context, ns *Namespace, via netip.Addr) error {
-	return ns.Do(ctx, func() error { return addDefaultRoute(via) })
-}
-
+// addDefaultRoute sends what has no other route in the thread's namespace
+// through a gateway.
 func addDefaultRoute(via netip.Addr) error {
 	everything := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 	if via.Is6() {

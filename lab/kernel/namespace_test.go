@@ -134,11 +134,8 @@ func TestVethLinksTwoNamespaces(t *testing.T) {
 			host, peer := newNamespace(t), newNamespace(t)
 			run := lab.NewRunID()
 			a := End{In: host, Name: run.Link("h"), Address: netip.MustParsePrefix(c.host)}
-			b := End{In: peer, Name: run.Link("c"), Address: netip.MustParsePrefix(c.peer)}
+			b := End{In: peer, Name: run.Link("c"), Address: netip.MustParsePrefix(c.peer), Gateway: a.Address.Addr()}
 			if err := CreateVeth(t.Context(), run, a, b); err != nil {
-				t.Fatal(err)
-			}
-			if err := AddDefaultRoute(t.Context(), peer, a.Address.Addr()); err != nil {
 				t.Fatal(err)
 			}
 			before, err := PassiveOpens(t.Context(), host)
