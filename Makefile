@@ -26,7 +26,7 @@ help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 run: setup build ## set up what is missing, then put two replicas behind one port and measure
-	@.ci/as-root $(BIN)/portlab run $(RUN)
+	@.ci/run-or-sudo $(BIN)/portlab run $(RUN)
 
 test: setup ## set up what is missing, then run all tests (what cannot run here is skipped, with the reason)
 	$(GOTEST) ./...
