@@ -7,8 +7,9 @@ import (
 )
 
 // Run takes a trial from nothing to a result and back to nothing. Whatever
-// happens, the steps are reverted and the fleet is closed. The samples are in
-// the order in which they were due.
+// happens, the steps are reverted, unless the host goes as a whole
+// ([Disposable]), and the fleet is closed. The samples are in the order in which
+// they were due.
 func Run(ctx context.Context, t *Trial) (res *Result, samples []Sample, err error) {
 	begun := time.Now()
 	if err := t.Check(ctx); err != nil {
@@ -50,6 +51,9 @@ func Run(ctx context.Context, t *Trial) (res *Result, samples []Sample, err erro
 	defer func() {
 		at := time.Now()
 		t.tell(Event{Phase: Cleaning})
+		if _, whole := fleet.(Disposable); whole {
+			return
+		}
 		if e := Unclean(exposure.Revert(ctx)); e != nil {
 			err = errors.Join(err, e)
 		}

@@ -1,6 +1,8 @@
 package lab_test
 
 import (
+	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"testing"
@@ -211,4 +213,38 @@ func TestLoadWaitsForAnswersInARow(t *testing.T) {
 			t.Errorf("%s was probed instead of the front", s.Target)
 		}
 	}
+}
+
+// disposable is a fleet whose host goes with it.
+type disposable struct{ fleet }
+
+func (disposable) Disposable() {}
+
+func TestStepsOfADisposableHostAreNotReverted(t *testing.T) {
+	r := newRig()
+	r.runtime.fleet = disposable{fleet{r.scene}}
+	if _, _, err := r.run(t); err != nil {
+		t.Fatal(err)
+	}
+	r.did(t, "host", "open", "apply a", "apply b", "load", "close")
+	if last := r.events[len(r.events)-1]; last.Phase != lab.Cleaning {
+		t.Errorf("the last that is told is %+v, want that it cleans up", last)
+	}
+}
+
+// What holds a run has its result while everything stands, and what it says is
+// what the run says.
+func TestHoldIsCalledWhileEverythingStands(t *testing.T) {
+	r := newRig()
+	r.Hold = func(_ context.Context, f lab.Fleet, res *lab.Result, samples []lab.Sample) error {
+		if f != r.runtime.fleet || len(res.Verdicts) == 0 || len(samples) != res.Requests {
+			t.Errorf("it has %d verdicts and %d samples of %d", len(res.Verdicts), len(samples), res.Requests)
+		}
+		r.did(t, "host", "open", "apply a", "apply b", "load")
+		return errSaid
+	}
+	if _, _, err := r.run(t); !errors.Is(err, errSaid) {
+		t.Errorf("got %v, want what the hold said", err)
+	}
+	r.did(t, whole...)
 }

@@ -85,6 +85,13 @@ type Scaler interface {
 	Remove(ctx context.Context, instances ...string) error
 }
 
+// Disposable is a [Fleet] whose host goes with it: closing it undoes all that
+// steps have changed there, so that they need not be reverted one by one.
+type Disposable interface {
+	Fleet
+	Disposable()
+}
+
 // Counter is a [Fleet] that can count, from outside, the connections that each
 // replica has accepted so far: the passive opens of its network namespace
 // (tcpPassiveOpens, RFC 4022). Keys are instance names.

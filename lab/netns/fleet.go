@@ -15,8 +15,8 @@ import (
 	"github.com/portlab/portlab/lab/kernel"
 )
 
-// fleet is processes in namespaces of their own. It implements [lab.Fleet],
-// [lab.Scaler], [lab.Counter] and [lab.Logger].
+// fleet is processes in namespaces of their own. It implements
+// [lab.Disposable], [lab.Scaler], [lab.Counter] and [lab.Logger].
 type fleet struct {
 	spec     lab.FleetSpec
 	layout   layout
@@ -162,6 +162,9 @@ func (f *fleet) Blueprint() lab.Blueprint {
 	b.Replicas = slices.Clone(b.Replicas)
 	return b
 }
+
+// Disposable marks that the host goes with the fleet.
+func (*fleet) Disposable() {}
 
 // Close ends the processes. The kernel takes the namespaces away by itself, a
 // moment after nothing uses them any more.
