@@ -246,5 +246,5 @@ func TestHoldIsCalledWhileEverythingStands(t *testing.T) {
 	if _, _, err := r.run(t); !errors.Is(err, errSaid) {
 		t.Errorf("got %v, want what the hold said", err)
 	}
-	r.did(t, whole...)
+	r.did(t, "revert b", "revert a", "close")
 }

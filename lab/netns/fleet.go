@@ -108,19 +108,26 @@ func (f *fleet) makeClient(ctx context.Context) error {
 }
 
 // startAll makes the namespaces that plans need and starts their processes.
+// Links wait for the kernel and processes for a CPU, so a replica's process
+// starts while the next one's link is made.
 func (f *fleet) startAll(ctx context.Context, plans []plan) error {
-	err := together(ctx, namespacesOf(plans), f.makeNamespace)
-	if err != nil {
-		return err
+	if f.spec.Placement == lab.SharedNetns && f.namespace(sandbox) == nil {
+		if err := f.makeNamespace(ctx, plans[0]); err != nil {
+			return err
+		}
 	}
-	return together(ctx, plans, f.startReplica)
+	return together(ctx, plans, func(ctx context.Context, p plan) error {
+		if p.where == p.instance {
+			if err := f.makeNamespace(ctx, p); err != nil {
+				return err
+			}
+		}
+		return f.startReplica(ctx, p)
+	})
 }
 
-// makeNamespace makes one behind the bridge, unless it is there.
+// makeNamespace makes one behind the bridge.
 func (f *fleet) makeNamespace(ctx context.Context, p plan) error {
-	if f.namespace(p.where) != nil {
-		return nil
-	}
 	ns, err := kernel.New()
 	if err != nil {
 		return fmt.Errorf("make the namespace of %s: %w", p.where, err)
