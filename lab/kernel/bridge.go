@@ -5,9 +5,41 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"strconv"
 
 	"github.com/vishvananda/netlink"
 )
+
+// CreateBridge makes a bridge in a namespace, with the host's own address in
+// its network, for a namespace made by [New]. It snoops no multicast: neighbour discovery (RFC 4861) must
+// reach a port from the moment that it is up. Its hardware address is fixed:
+// else it would be the least of its ports', and change under its neighbours.
+func CreateBridge(ctx context.Context, e End) error {
+	return e.In.Do(ctx, func() error {
+		if err := portsWithoutLinkLocal(); err != nil {
+			return err
+		}
+		snoop := false
+		bridge := &netlink.Bridge{LinkAttrs: netlink.NewLinkAttrs(), MulticastSnooping: &snoop}
+		bridge.Name, bridge.HardwareAddr = e.Name, hardwareAddr(e.Address.Addr())
+		if err := netlink.LinkAdd(bridge); err != nil {
+			return privileged("make the bridge "+e.Name, err)
+		}
+		return configure(e, bridge)
+	})
+}
+
+// portsWithoutLinkLocal keeps the links that the thread's namespace will have
+// from IPv6 link-local addresses. With each comes a burst of multicast, which a
+// bridge with a thousand ports sends a thousandfold.
+func portsWithoutLinkLocal() error {
+	const mode = "/proc/sys/net/ipv6/conf/default/addr_gen_mode" // ip-sysctl.rst
+	if err := os.WriteFile(mode, []byte(strconv.Itoa(addrGenNone)), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return privileged("keep a bridge's ports from link-local addresses", err)
+	}
+	return nil
+}
 
 // bridges implements [lab.Bridges].
 type bridges struct{ ns *Namespace }

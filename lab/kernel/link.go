@@ -90,26 +90,10 @@ func CreateVeth(ctx context.Context, run lab.RunID, host, peer End) error {
 // addrGenNone is IN6_ADDR_GEN_MODE_NONE of linux/if_link.h.
 const addrGenNone = 1
 
-// CreateBridge makes a bridge in a namespace, with the host's own address in
-// its network. It snoops no multicast: neighbour discovery (RFC 4861) must
-// reach a port from the moment that it is up. Its hardware address is fixed:
-// else it would be the least of its ports', and change under its neighbours.
-func CreateBridge(ctx context.Context, e End) error {
-	return e.In.Do(ctx, func() error {
-		snoop := false
-		bridge := &netlink.Bridge{LinkAttrs: netlink.NewLinkAttrs(), MulticastSnooping: &snoop}
-		bridge.Name, bridge.HardwareAddr = e.Name, hardwareAddr(e.Address.Addr())
-		if err := netlink.LinkAdd(bridge); err != nil {
-			return privileged("make the bridge "+e.Name, err)
-		}
-		return configure(e, bridge)
-	})
-}
-
 // configure gives a link of the thread's namespace what it is to have and
 // brings it up.
 func configure(e End, link netlink.Link) error {
-	if e.In.own { // a namespace made by New gives none by itself
+	if link.Attrs().MasterIndex == 0 { // a port has none by the bridge's namespace
 		if err := withoutLinkLocal(link); err != nil {
 			return err
 		}
@@ -152,18 +136,6 @@ func withoutLinkLocal(link netlink.Link) error {
 	}
 	if err := netlink.LinkSetIP6AddrGenMode(link, addrGenNone); err != nil {
 		return fmt.Errorf("keep %s from a link-local address: %w", link.Attrs().Name, err)
-	}
-	return nil
-}
-
-// setUp brings up a link of the thread's namespace.
-func setUp(name string) error {
-	link, err := netlink.LinkByName(name)
-	if err != nil {
-		return fmt.Errorf("find the link %s: %w", name, err)
-	}
-	if err := netlink.LinkSetUp(link); err != nil {
-		return fmt.Errorf("bring up %s: %w", name, err)
 	}
 	return nil
 }

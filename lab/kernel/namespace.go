@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"strconv"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/portlab/portlab/lab"
@@ -46,8 +45,9 @@ func New() (*Namespace, error) {
 			return false, err
 		}
 		n.own = false
-		if err := settle(); err != nil {
-			return false, errors.Join(err, n.Close())
+		// The loopback link is the first of a namespace.
+		if err := netlink.LinkSetUp(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: 1}}); err != nil {
+			return false, errors.Join(fmt.Errorf("bring up the loopback link: %w", err), n.Close())
 		}
 		return false, nil
 	})
@@ -55,20 +55,6 @@ func New() (*Namespace, error) {
 		return nil, err
 	}
 	return n, nil
-}
-
-// settle makes the thread's fresh namespace usable. Its links give themselves
-// no IPv6 link-local address: with each one comes a burst of multicast, which a
-// bridge with a thousand ports sends a thousandfold.
-func settle() error {
-	const mode = "/proc/sys/net/ipv6/conf/default/addr_gen_mode" // ip-sysctl.rst
-	if err := os.WriteFile(mode, []byte(strconv.Itoa(addrGenNone)), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("keep links from link-local addresses: %w", err)
-	}
-	if err := setUp("lo"); err != nil {
-		return fmt.Errorf("bring up the loopback link: %w", err)
-	}
-	return nil
 }
 
 func open(path string, pid int) (*Namespace, error) {
