@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/coreos/go-iptables/iptables"
+	"golang.org/x/sys/unix"
 
 	"github.com/portlab/portlab/lab"
 )
@@ -78,12 +79,16 @@ func (r *rules) HasChain(table, chain string) (has bool, err error) {
 	return has, err
 }
 
-// DeleteChain flushes and deletes a chain. It fails while rules elsewhere jump
-// to it.
+// DeleteChain flushes and deletes a chain, with its parts if it has some. It
+// fails while rules elsewhere jump to it.
 func (r *rules) DeleteChain(table, chain string) error {
-	return unlessGone(r.do("delete the chain "+table+"/"+chain, func() error {
+	err := r.do("delete the chain "+table+"/"+chain, func() error {
 		return r.ipt.ClearAndDeleteChain(table, chain)
-	}))
+	})
+	if unlessGone(err) != nil {
+		return err
+	}
+	return r.do("delete the parts of the chain "+table+"/"+chain, func() error { return r.deleteParts(table, chain) })
 }
 
 func (r *rules) SetChain(table, chain string, rules [][]string) error {
@@ -91,7 +96,13 @@ func (r *rules) SetChain(table, chain string, rules [][]string) error {
 	if err != nil {
 		return err
 	}
-	return r.do("fill the chain "+table+"/"+chain, func() error { return r.restore(script) })
+	return r.do("fill the chain "+table+"/"+chain, func() error {
+		err := r.restore(script)
+		if err != nil && strings.Contains(strings.ToLower(err.Error()), unix.EMSGSIZE.Error()) {
+			return r.setInParts(table, chain, rules)
+		}
+		return err
+	})
 }
 
 // restore runs a script in one transaction and touches nothing else.

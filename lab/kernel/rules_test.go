@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -88,6 +89,54 @@ func TestSetChainIsOneTransaction(t *testing.T) {
 	if err := r.SetChain("filter", "X", [][]string{{"-m", "comment", "--comment", "two\nlines"}}); !errors.As(err, &usage) {
 		t.Errorf("a line break: %v", err)
 	}
+}
+
+// A chain in parts has the same rules in the same order, whatever it had
+// before, and goes with its parts.
+func TestChainInPartsIsTheSameChain(t *testing.T) {
+	r := newRules(t, newNamespace(t), lab.IPv4)
+	const chain = "PORTLAB-abcdef-DNAT"
+	no(t, r.NewChain("nat", chain))
+	no(t, r.NewChain("nat", "PORTLAB-abcdef-DNAT-aside")) // is no part
+	for _, n := range []int{partRules + 1, 3 * partRules, 1, 2*partRules + 7} {
+		var want [][]string
+		for i := range n {
+			want = append(want, []string{"-p", "tcp", "-m", "tcp", "--dport", strconv.Itoa(i + 1), "-j", "RETURN"})
+		}
+		no(t, r.do("fill in parts", func() error { return r.setInParts("nat", chain, want) }))
+		if got := flattened(t, r, chain); !slices.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("%d rules went in, %d came out: %v ...", n, len(got), got[:min(len(got), 3)])
+		}
+		var parts []string
+		no(t, r.do("list the parts", func() (err error) { parts, err = r.parts("nat", chain); return err }))
+		if most := n/partRules + 1; len(parts) > most {
+			t.Errorf("%d rules are in %d parts", n, len(parts))
+		}
+	}
+	no(t, r.DeleteChain("nat", chain))
+	no(t, r.DeleteChain("nat", "PORTLAB-abcdef-DNAT-aside"))
+	if left := saved(t, r); slices.ContainsFunc(left, func(s string) bool { return strings.Contains(s, "PORTLAB") }) {
+		t.Errorf("left: %q", left)
+	}
+}
+
+// flattened are the rules that a packet meets in a chain and where it leads.
+func flattened(t *testing.T, r *rules, chain string) (all [][]string) {
+	t.Helper()
+	text, err := r.save()
+	no(t, err)
+	_, rules := parseSave(text)
+	for _, x := range rules {
+		if x.chain != chain {
+			continue
+		}
+		if strings.HasPrefix(x.words[1], chain) {
+			all = append(all, flattened(t, r, x.words[1])...)
+			continue
+		}
+		all = append(all, x.words)
+	}
+	return all
 }
 
 func TestDeletionsAreIdempotent(t *testing.T) {
