@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -36,6 +37,11 @@ func connect(ctx context.Context, network string) (*engine, error) {
 		return nil, err
 	}
 	log.SetDefault(log.NewNoopLogger())
+	if asked := os.Getenv("DOCKER_HOST"); asked != "" {
+		if err := answers(ctx, asked); err != nil {
+			return nil, err
+		}
+	}
 	// With the run's own network as the default one, testcontainers-go attaches
 	// containers to nothing else and makes no network of its own.
 	p, err := testcontainers.NewDockerProvider(
@@ -50,16 +56,11 @@ func connect(ctx context.Context, network string) (*engine, error) {
 		return nil, err
 	}
 	e := &engine{provider: p, api: p.Client(), address: p.Client().DaemonHost(), home: home}
-	// testcontainers-go passes over an address that does not answer; nobody who
-	// names one wants another.
 	if asked := os.Getenv("DOCKER_HOST"); asked != "" && asked != e.address {
 		return nil, noEngine(asked, errors.New("DOCKER_HOST names it"))
 	}
-	if !strings.HasPrefix(e.address, "unix://") {
-		return nil, &lab.UnsupportedError{
-			What: "the docker runtime", Reason: "the engine at " + e.address + " is not on this machine, where the rules would be made",
-			Remedy: "run portlab on the engine's machine, or unset DOCKER_HOST",
-		}
+	if !strings.HasPrefix(e.address, unixScheme) {
+		return nil, elsewhere(e.address)
 	}
 	v, err := e.api.ServerVersion(ctx, client.ServerVersionOptions{})
 	if err != nil {
@@ -67,6 +68,33 @@ func connect(ctx context.Context, network string) (*engine, error) {
 	}
 	e.version = v.Version
 	return e, e.sameMachine(ctx)
+}
+
+// unixScheme begins the address of an engine on this machine.
+const unixScheme = "unix://"
+
+// answers finds out whether something listens at an engine's address.
+// testcontainers-go passes over an address that does not answer, and what it
+// says then may be about the next one; nobody who names one wants another.
+func answers(ctx context.Context, address string) error {
+	path, ok := strings.CutPrefix(address, unixScheme)
+	if !ok {
+		return elsewhere(address)
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", path)
+	if err != nil {
+		return noEngine(address, err)
+	}
+	return conn.Close()
+}
+
+// elsewhere says that an engine is on another machine.
+func elsewhere(address string) error {
+	return &lab.UnsupportedError{
+		What: "the docker runtime", Reason: "the engine at " + address + " is not on this machine, where the rules would be made",
+		Remedy: "run portlab on the engine's machine, or unset DOCKER_HOST",
+	}
 }
 
 // sameMachine makes sure that the engine's network is this machine's.
