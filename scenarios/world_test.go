@@ -216,9 +216,12 @@ func importBinaries(t *testing.T) string {
 // A thousand replicas: every one of them starts, answers, and goes. The table
 // of neighbours that all namespaces share does not get full of them.
 func TestThousandReplicas(t *testing.T) {
-	bench(t, "netns")
+	asEachUser(t, aThousand)
+}
+
+func aThousand(t *testing.T, uid uint32) {
 	before, full := snapshot(t), tableFulls(t)
-	p := start(t, nil, "run", "dnat", "--runtime", "netns", "--replicas", "1000", "--requests", "20000", "--concurrency", "8",
+	p := startAs(t, uid, nil, "run", "dnat", "--runtime", "netns", "--replicas", "1000", "--requests", "20000", "--concurrency", "8",
 		"--format", "json", "--no-report", "--claim", "no loss", "--claim", "every instance answers")
 	if got := p.status(t); got != 0 {
 		t.Errorf("exit status %d\n%s\n%s", got, p.stderr.String(), p.stdout.String())
