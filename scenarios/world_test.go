@@ -174,7 +174,9 @@ func TestWorldInAContainer(t *testing.T) {
 			"--security-opt", "systempaths=unconfined", "--security-opt", "apparmor=unconfined"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			words := append([]string{"run", "--rm"}, c.rights...)
+			// Without a network of the engine's: its default bridge stays up for a
+			// moment after its last container, which the next test would take for ours.
+			words := append([]string{"run", "--rm", "--network", "none"}, c.rights...)
 			words = append(words, image, "run", "reuseport-fd", "--no-report", "--claim", "no loss")
 			run := exec.Command("docker", words...)
 			out, _ := run.CombinedOutput() // its status says it
