@@ -11,7 +11,7 @@ type Claim interface {
 // Evidence is what a claim is held against.
 type Evidence struct {
 	Measurement Measurement
-	Samples     []Sample // in the order in which they were due
+	Samples     Samples
 	Replicas    []Replica
 	Null        Null
 	Workers     int // that keep their own turn under round robin; 0: unknown

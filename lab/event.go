@@ -26,7 +26,7 @@ type Event struct {
 	Note  string // a sentence for people; empty in most events
 
 	// Of the load; zero in other phases.
-	Done, Total       int           // requests
+	Done, Total       int           // requests; Total is 0 where time bounds the load
 	Failed            int           // of those done
 	RequestsPerSecond float64       // so far
 	P50               time.Duration // latency so far, to two digits
@@ -46,9 +46,9 @@ type pulse struct {
 	last    time.Time
 }
 
-func newPulse(watch func(Event), total int) *pulse {
+func newPulse(watch func(Event), plan Plan) *pulse {
 	return &pulse{
-		watch: watch, total: total, interval: 100 * time.Millisecond,
+		watch: watch, total: plan.Requests, interval: 100 * time.Millisecond,
 		latency: hdrhistogram.New(1, int64(time.Minute), 2),
 		begun:   time.Now(),
 	}
@@ -65,7 +65,7 @@ func (p *pulse) beat(s Sample) {
 		p.failed++
 	}
 	now := time.Now()
-	if p.done < p.total && now.Sub(p.last) < p.interval {
+	if p.done != p.total && now.Sub(p.last) < p.interval {
 		return
 	}
 	p.last = now

@@ -10,7 +10,7 @@ import (
 // showed.
 func beats(total int, samples []Sample, pause time.Duration) []Event {
 	var shown []Event
-	p := newPulse(func(e Event) { shown = append(shown, e) }, total)
+	p := newPulse(func(e Event) { shown = append(shown, e) }, Plan{Requests: total})
 	for _, s := range samples {
 		time.Sleep(pause)
 		p.beat(s)

@@ -2,7 +2,7 @@ package lab
 
 import "errors"
 
-func (t *Trial) judge(res *Result, m Measurement, samples []Sample) []Verdict {
+func (t *Trial) judge(res *Result, m Measurement, samples Samples) []Verdict {
 	e := Evidence{
 		Measurement: m, Samples: samples, Replicas: res.Fleet,
 		Null: res.Null, Workers: res.Workers, Plan: t.Plan, Vantage: t.Vantage,
@@ -18,10 +18,10 @@ func (t *Trial) judge(res *Result, m Measurement, samples []Sample) []Verdict {
 
 // refusal turns a refusal that is the finding into a verdict on every claim.
 // What could not be taken away after it is still an error.
-func (t *Trial) refusal(res *Result, err error) (*Result, []Sample, error) {
+func (t *Trial) refusal(res *Result, err error) (*Result, Samples, error) {
 	var refused *RefusedError
 	if !errors.As(err, &refused) {
-		return res, nil, err
+		return res, SampleList{}, err
 	}
 	for i, c := range t.Claims {
 		res.Verdicts = append(res.Verdicts, Verdict{
@@ -30,7 +30,7 @@ func (t *Trial) refusal(res *Result, err error) (*Result, []Sample, error) {
 		})
 	}
 	if unclean, ok := errors.AsType[*UncleanError](err); ok {
-		return res, nil, unclean
+		return res, SampleList{}, unclean
 	}
-	return res, nil, nil
+	return res, SampleList{}, nil
 }

@@ -15,6 +15,11 @@ type Measurement struct {
 	Latency     Quantiles     // of the requests that were answered
 	Connect     Quantiles     // due time to connected, of the same
 	FirstByte   Quantiles     // due time to first byte, of the same
+	Response    Quantiles     // begun to done, of the same
+	Service     Quantiles     // the replica's own time, of those that say it
+	Lag         Quantiles     // due time to begun, of all requests
+	Duplicates  int           // further answers to the same request
+	Reordered   int           // answers that came after one to a later request
 	Instances   []Instance    // one for each replica, silent ones included, in the fleet's order
 	// Unnamed counts the answers that did not say who gave them.
 	Unnamed int
@@ -70,18 +75,23 @@ func QuantilesOf(d []time.Duration) Quantiles {
 
 // Measure folds samples into what they say about these replicas. An answer of
 // an instance that is not among them is counted under its own name, weight 0.
-func Measure(samples []Sample, replicas []Replica) Measurement {
-	m := Measurement{Requests: len(samples), Faults: map[Fault]int{}}
+func Measure(samples Samples, replicas []Replica) Measurement {
+	m := Measurement{Requests: samples.Len(), Faults: map[Fault]int{}}
 	f := folds{index: map[string]int{}}
 	shares := Shares(replicas)
 	for i, r := range replicas {
 		f.add(Instance{Name: r.Instance, Weight: r.Weight, Expected: shares[i]})
 	}
-	var all, connect, first []time.Duration
+	var all, connect, first, response, service, lag []time.Duration
 	begin, end := time.Duration(math.MaxInt64), time.Duration(0)
 	counted := map[int]bool{}
-	for _, s := range samples {
+	for s := range samples.All() {
 		begin, end = min(begin, s.Due), max(end, s.Done)
+		lag = append(lag, s.Begun-s.Due)
+		m.Duplicates += s.Duplicates
+		if s.Reordered {
+			m.Reordered++
+		}
 		if !s.OK() {
 			m.Faults[s.Fault]++
 			continue
@@ -89,6 +99,10 @@ func Measure(samples []Sample, replicas []Replica) Measurement {
 		all = append(all, s.Latency())
 		connect = append(connect, max(s.Connected-s.Due, 0))
 		first = append(first, s.FirstByte-s.Due)
+		response = append(response, s.Response())
+		if s.Service > 0 {
+			service = append(service, s.Service)
+		}
 		if s.Instance == "" {
 			m.Unnamed++
 		} else {
@@ -99,10 +113,11 @@ func Measure(samples []Sample, replicas []Replica) Measurement {
 			m.Connections++
 		}
 	}
-	if len(samples) > 0 {
+	if samples.Len() > 0 {
 		m.Elapsed = end - begin
 	}
 	m.Latency, m.Connect, m.FirstByte = QuantilesOf(all), QuantilesOf(connect), QuantilesOf(first)
+	m.Response, m.Service, m.Lag = QuantilesOf(response), QuantilesOf(service), QuantilesOf(lag)
 	m.Instances = f.instances
 	named := 0
 	for i := range m.Instances {

@@ -26,7 +26,7 @@ func answer(connection int, instance string) Sample {
 func near(a, b float64) bool { return math.Abs(a-b) < 1e-12 }
 
 func TestSilentReplicaIsAZero(t *testing.T) {
-	m := Measure([]Sample{answer(0, "foo"), answer(1, "baz")}, fleet(1, 1, 1))
+	m := Measure(SampleList{answer(0, "foo"), answer(1, "baz")}, fleet(1, 1, 1))
 	if got := m.Counts(); !slices.Equal(got, []int{1, 0, 1}) {
 		t.Errorf("counts %v, want 1 0 1", got)
 	}
@@ -37,7 +37,7 @@ func TestSilentReplicaIsAZero(t *testing.T) {
 }
 
 func TestNothingMeasuredIsNoNonsense(t *testing.T) {
-	m := Measure(nil, fleet(1, 1))
+	m := Measure(SampleList{}, fleet(1, 1))
 	if m.Elapsed != 0 || m.Requests != 0 || m.Failed() != 0 || len(m.Instances) != 2 {
 		t.Errorf("of no samples: %+v", m)
 	}
@@ -55,7 +55,7 @@ func TestFailedRequestsAreCountedAndNotTimed(t *testing.T) {
 			samples = append(samples, Sample{Connection: 100*i + n + 1, Done: time.Hour, Fault: f, Instance: "foo"})
 		}
 	}
-	m := Measure(samples, fleet(1))
+	m := Measure(SampleList(samples), fleet(1))
 	total := 0
 	for i, f := range Faults() {
 		if m.Faults[f] != i+1 {
@@ -79,7 +79,7 @@ func TestFailedRequestsAreCountedAndNotTimed(t *testing.T) {
 }
 
 func TestUnknownInstanceIsCountedUnderItsOwnName(t *testing.T) {
-	m := Measure([]Sample{answer(0, "foo"), answer(1, "stranger"), answer(2, "stranger"), answer(3, "")}, fleet(2))
+	m := Measure(SampleList{answer(0, "foo"), answer(1, "stranger"), answer(2, "stranger"), answer(3, "")}, fleet(2))
 	if len(m.Instances) != 2 {
 		t.Fatalf("instances %+v", m.Instances)
 	}
@@ -96,7 +96,7 @@ func TestUnknownInstanceIsCountedUnderItsOwnName(t *testing.T) {
 }
 
 func TestConnectionKeptAliveIsCountedOnce(t *testing.T) {
-	m := Measure([]Sample{
+	m := Measure(SampleList{
 		answer(0, "foo"), answer(1, "bar"), answer(0, "foo"), answer(0, "foo"), answer(1, "bar"),
 	}, fleet(1, 1))
 	for i, want := range []int{3, 2} {
@@ -112,7 +112,7 @@ func TestConnectionKeptAliveIsCountedOnce(t *testing.T) {
 
 func TestTimesRunFromTheDueTime(t *testing.T) {
 	const ms = time.Millisecond
-	m := Measure([]Sample{
+	m := Measure(SampleList{
 		{Connection: 0, Due: 5 * ms, Connected: 7 * ms, FirstByte: 10 * ms, Done: 25 * ms, Instance: "foo"},
 		// It was due when its connection stood already.
 		{Connection: 0, Due: 20 * ms, Connected: 7 * ms, FirstByte: 21 * ms, Done: 22 * ms, Instance: "foo"},
@@ -139,14 +139,14 @@ func TestClientsOfAnInstanceAreDistinctAndFew(t *testing.T) {
 		s.ReplicaSaw = netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 19, 0, byte(i / 2)}), uint16(1024+i))
 		samples = append(samples, s)
 	}
-	clients := Measure(samples, fleet(1)).Instances[0].Clients
+	clients := Measure(SampleList(samples), fleet(1)).Instances[0].Clients
 	if len(clients) != maxClients || len(slices.Compact(slices.Sorted(slices.Values(clients)))) != maxClients {
 		t.Errorf("clients %v, want %d distinct ones", clients, maxClients)
 	}
 }
 
 func TestCountFromOutsideReplacesCountsAndShares(t *testing.T) {
-	m := Measure([]Sample{answer(0, ""), answer(1, ""), answer(2, ""), answer(3, "")}, fleet(1, 3, 1))
+	m := Measure(SampleList{answer(0, ""), answer(1, ""), answer(2, ""), answer(3, "")}, fleet(1, 3, 1))
 	m.CountFromOutside(map[string]uint64{"foo": 1, "bar": 3})
 	if !m.Outside || !slices.Equal(m.Counts(), []int{1, 3, 0}) {
 		t.Errorf("outside %v, counts %v", m.Outside, m.Counts())
@@ -171,7 +171,7 @@ func TestSharesSumToOne(t *testing.T) {
 		for i := range samples {
 			samples[i] = answer(i, InstanceName(random.IntN(8)))
 		}
-		m := Measure(samples, replicas)
+		m := Measure(SampleList(samples), replicas)
 		var share, expected float64
 		count := 0
 		for _, in := range m.Instances {

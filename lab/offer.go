@@ -1,28 +1,30 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"sort"
+	"net/netip"
+	"slices"
 	"time"
 )
 
 // measure waits until the front answers and offers the load.
-func (t *Trial) measure(ctx context.Context, fleet Fleet, res *Result) ([]Sample, map[string]uint64, error) {
+func (t *Trial) measure(ctx context.Context, fleet Fleet, res *Result) (Samples, map[string]uint64, error) {
 	place, err := fleet.Place(ctx, t.Vantage)
 	if err != nil {
-		return nil, nil, err
+		return SampleList{}, nil, err
 	}
 	b := fleet.Blueprint()
 	targets := Targets(t.Strategy, b.Front, t.Vantage, b.Replicas)
 	if len(targets) == 0 {
-		return nil, nil, fmt.Errorf("%s gives a client at %s nothing to dial", t.Strategy.Name(), t.Vantage)
+		return SampleList{}, nil, fmt.Errorf("%s gives a client at %s nothing to dial", t.Strategy.Name(), t.Vantage)
 	}
 	at := time.Now()
 	t.tell(Event{Phase: Probing})
 	if err := t.awaitFront(ctx, place, targets); err != nil {
-		return nil, nil, errors.Join(err, logsOf(ctx, fleet))
+		return SampleList{}, nil, errors.Join(err, logsOf(ctx, fleet))
 	}
 	lap(&res.Timings.Probe, at)
 	res.Environment = fleet.Environment(ctx)
@@ -30,17 +32,11 @@ func (t *Trial) measure(ctx context.Context, fleet Fleet, res *Result) ([]Sample
 	count := t.counter(fleet)
 	before, err := count(ctx)
 	if err != nil {
-		return nil, nil, err
+		return SampleList{}, nil, err
 	}
 	at = time.Now()
-	p := newPulse(t.tell, t.Plan.Requests)
-	samples := make([]Sample, 0, t.Plan.Requests)
-	err = t.Driver.Drive(ctx, place, t.Plan, targets, func(s Sample) {
-		samples = append(samples, s)
-		p.beat(s)
-	})
+	samples, err := t.load(ctx, place, targets, res)
 	lap(&res.Timings.Load, at)
-	sort.Slice(samples, func(i, j int) bool { return samples[i].Request < samples[j].Request })
 	if err != nil {
 		return samples, nil, err
 	}
@@ -49,12 +45,45 @@ func (t *Trial) measure(ctx context.Context, fleet Fleet, res *Result) ([]Sample
 		return samples, nil, err
 	}
 	if !unnamed(samples) {
-		return samples, nil, nil
+		return samples, nil, samples.Err()
 	}
 	for name := range after {
 		after[name] -= before[name]
 	}
 	return samples, after, nil
+}
+
+// load offers the load and records its samples, those of a load that was cut
+// off too.
+func (t *Trial) load(ctx context.Context, at Place, targets []netip.AddrPort, res *Result) (Samples, error) {
+	recorder := t.Recorder
+	if recorder == nil {
+		recorder = &memory{}
+	}
+	var lost error
+	p := newPulse(t.tell, t.Plan)
+	client, err := t.Driver.Drive(ctx, at, t.Plan, targets, func(s Sample) {
+		if lost == nil {
+			lost = recorder.Record(s)
+		}
+		p.beat(s)
+	})
+	res.Client = client
+	samples, e := recorder.Samples()
+	return samples, errors.Join(err, lost, e)
+}
+
+// memory is a recorder that keeps samples in memory.
+type memory struct{ all SampleList }
+
+func (m *memory) Record(s Sample) error {
+	m.all = append(m.all, s)
+	return nil
+}
+
+func (m *memory) Samples() (Samples, error) {
+	slices.SortFunc(m.all, func(a, b Sample) int { return cmp.Compare(a.Request, b.Request) })
+	return m.all, nil
 }
 
 // counter counts accepted connections from outside where the server is the
@@ -68,9 +97,9 @@ func (t *Trial) counter(fleet Fleet) func(context.Context) (map[string]uint64, e
 }
 
 // unnamed says whether there are answers and none of them says who gave it.
-func unnamed(samples []Sample) bool {
+func unnamed(samples Samples) bool {
 	some := false
-	for _, s := range samples {
+	for s := range samples.All() {
 		if s.Instance != "" {
 			return false
 		}

@@ -7,7 +7,8 @@ import (
 )
 
 func TestPlanThatCannotBeCarriedOutIsAUsageError(t *testing.T) {
-	good := Plan{Requests: 1, Concurrency: 1, Timeout: 1, Path: "/"}
+	good := DefaultPlan()
+	good.Requests = 1
 	for name, change := range map[string]func(*Plan){
 		"the least":         func(*Plan) {},
 		"the most":          func(p *Plan) { p.Requests, p.Concurrency, p.Timeout = MaxRequests, 10_000, time.Hour },

@@ -18,11 +18,17 @@ func (t *Trial) awaitFront(ctx context.Context, at Place, targets []netip.AddrPo
 	const patience = 20 * time.Second
 	deadline := time.Now().Add(patience)
 	streak := max(readyStreak, 2*len(targets))
-	probe := Plan{Requests: 1, Concurrency: 1, Timeout: time.Second, Path: t.Plan.Path, Seed: 1}
+	probe := t.Plan
+	probe.Requests, probe.Duration, probe.Concurrency, probe.Streams, probe.PerConnection = 1, 0, 1, 1, 1
+	probe.Rate, probe.Ramp, probe.WarmUp, probe.Timeout = 0, 0, 0, time.Second
+	driver := t.Prober
+	if driver == nil {
+		driver = t.Driver
+	}
 	for good := 0; good < streak; {
 		var last Sample
 		one := targets[good%len(targets) : good%len(targets)+1]
-		if err := t.Driver.Drive(ctx, at, probe, one, func(s Sample) { last = s }); err != nil {
+		if _, err := driver.Drive(ctx, at, probe, one, func(s Sample) { last = s }); err != nil {
 			return err
 		}
 		if last.OK() {

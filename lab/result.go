@@ -43,6 +43,15 @@ type Result struct {
 	// ClientAddress says what the replicas saw of the client's address.
 	ClientAddress ClientAddress `json:"client_address"`
 
+	Response   Quantiles `json:"response"`   // from when the client began a request, where latency runs from when it was due
+	Lag        Quantiles `json:"lag"`        // from when a request was due to when the client began it
+	Service    Quantiles `json:"service"`    // the replica's own time for the answer
+	Duplicates int       `json:"duplicates"` // further answers to the same request, over UDP
+	Reordered  int       `json:"reordered"`  // answers that came after one to a later request, over UDP
+	Client     Client    `json:"client"`
+	// Warnings say what casts doubt on the figures, one sentence each.
+	Warnings []string `json:"warnings"`
+
 	Verdicts    []Verdict   `json:"verdicts"`
 	Environment Environment `json:"environment"`
 	Timings     Timings     `json:"timings_ns"`
@@ -91,13 +100,15 @@ type Timings struct {
 // Fold puts what samples say into the result: the part of it that can be
 // computed again from the raw data. Accepted holds the connections counted
 // from outside, if they had to be; else it is nil.
-func (r *Result) Fold(samples []Sample, accepted map[string]uint64) Measurement {
+func (r *Result) Fold(samples Samples, accepted map[string]uint64) Measurement {
 	m := Measure(samples, r.Fleet)
 	if accepted != nil {
 		m.CountFromOutside(accepted)
 	}
 	r.Connections, r.Requests, r.Faults = m.Connections, m.Requests, m.Faults
 	r.Elapsed, r.Latency, r.Connect, r.FirstByte = m.Elapsed, m.Latency, m.Connect, m.FirstByte
+	r.Response, r.Service, r.Lag = m.Response, m.Service, m.Lag
+	r.Duplicates, r.Reordered = m.Duplicates, m.Reordered
 	r.CountedOutside = m.Outside
 	r.ClientAddress = clientAddress(samples)
 	r.Instances = nil
@@ -133,9 +144,9 @@ func (r *Result) Refuted() bool {
 	return false
 }
 
-func clientAddress(samples []Sample) ClientAddress {
+func clientAddress(samples Samples) ClientAddress {
 	seen := AddressUnknown
-	for _, s := range samples {
+	for s := range samples.All() {
 		if !s.OK() || !s.ReplicaSaw.IsValid() || !s.Local.IsValid() {
 			continue
 		}

@@ -10,10 +10,11 @@ import (
 // happens, the steps are reverted, unless the host goes as a whole
 // ([Disposable]), and the fleet is closed. The samples are in the order in which
 // they were due.
-func Run(ctx context.Context, t *Trial) (res *Result, samples []Sample, err error) {
+func Run(ctx context.Context, t *Trial) (res *Result, samples Samples, err error) {
 	begun := time.Now()
+	samples = SampleList{}
 	if err := t.Check(ctx); err != nil {
-		return nil, nil, err
+		return nil, samples, err
 	}
 	res = t.newResult(begun)
 	defer func() { res.Timings.Total = time.Since(begun) }()
@@ -36,7 +37,7 @@ func Run(ctx context.Context, t *Trial) (res *Result, samples []Sample, err erro
 
 	steps, err := t.Strategy.Steps(b.Facts, b.Front, b.Replicas)
 	if err != nil {
-		return res, nil, err
+		return res, samples, err
 	}
 	e := Explanation{Blueprint: b, Steps: steps}
 	res.Shell, res.Undo = e.Commands(), e.Back()

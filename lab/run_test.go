@@ -111,7 +111,7 @@ func TestClaimsAreHeldAgainstWhatWasMeasured(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(e.Samples) != len(samples) || !slices.Equal(e.Measurement.Counts(), []int{4, 4}) ||
+	if e.Samples.Len() != len(samples) || !slices.Equal(e.Measurement.Counts(), []int{4, 4}) ||
 		!slices.Equal(e.Replicas, blueprint.Replicas) || e.Null != lab.RoundRobin ||
 		e.Plan != r.Plan || e.Vantage != r.Vantage || e.Workers != 3 {
 		t.Errorf("the evidence is %+v", e)
@@ -236,9 +236,9 @@ func TestStepsOfADisposableHostAreNotReverted(t *testing.T) {
 // what the run says.
 func TestHoldIsCalledWhileEverythingStands(t *testing.T) {
 	r := newRig()
-	r.Hold = func(_ context.Context, f lab.Fleet, res *lab.Result, samples []lab.Sample) error {
-		if f != r.runtime.fleet || len(res.Verdicts) == 0 || len(samples) != res.Requests {
-			t.Errorf("it has %d verdicts and %d samples of %d", len(res.Verdicts), len(samples), res.Requests)
+	r.Hold = func(_ context.Context, f lab.Fleet, res *lab.Result, samples lab.Samples) error {
+		if f != r.runtime.fleet || len(res.Verdicts) == 0 || samples.Len() != res.Requests {
+			t.Errorf("it has %d verdicts and %d samples of %d", len(res.Verdicts), samples.Len(), res.Requests)
 		}
 		r.did(t, "host", "open", "apply a", "apply b", "load")
 		return errSaid

@@ -33,9 +33,11 @@ type FleetSpec struct {
 	Placement Placement
 	ReusePort bool
 	Publish   Publish
-	Inherit   bool    // as in [Needs]
-	Vantage   Vantage // from which the front will be called
-	Port      uint16  // of the front; 0: the first free one from 8080 on
+	Inherit   bool     // as in [Needs]
+	Vantage   Vantage  // from which the front will be called
+	Protocol  Protocol // that the replicas speak; empty: HTTP1
+	Clients   int      // source addresses that the clients at Vantage need; 0: 1
+	Port      uint16   // of the front; 0: the first free one from 8080 on
 	// Image is a server of the user's own, and ImagePort where it listens;
 	// empty: the instrumented http_server.
 	Image     string

@@ -30,6 +30,7 @@ type Sample struct {
 	Request    int           // number of the request, from 0, in the order in which they were due
 	Connection int           // number of the client's connection, from 0
 	Due        time.Duration // when the request was due: latency runs from here
+	Begun      time.Duration // when the client began it: after Due where it was late or had too many under way
 	Connected  time.Duration // when the connection stood; 0 if it never did
 	FirstByte  time.Duration // when the first byte of the answer came; 0 if none did
 	Done       time.Duration // when the answer was whole, or the request had failed
@@ -39,6 +40,14 @@ type Sample struct {
 	Status     int    // of the HTTP answer; 0 without one
 	Fault      Fault
 	Detail     string // what the system said of the fault
+	// Duplicates counts further answers to the same request, over UDP.
+	Duplicates int
+	// Reordered: an answer to a later request from the same socket came before
+	// this one's (RFC 4737, 3.2), over UDP.
+	Reordered bool
+	// ClosedFirst is who closed the connection first, if it ended with this
+	// request; empty if it went on, or it is unknown.
+	ClosedFirst End
 
 	// What the replica says of itself, if it does.
 	ReplicaConnection uint64         // which of its connections it answered on, from 1
@@ -49,6 +58,10 @@ type Sample struct {
 
 // Latency runs from the due time to the end of the request.
 func (s Sample) Latency() time.Duration { return s.Done - s.Due }
+
+// Response runs from when the client began the request: what a closed loop
+// sees, and all that a client that was late did not cause.
+func (s Sample) Response() time.Duration { return s.Done - s.Begun }
 
 // OK says whether the request was answered as it should be.
 func (s Sample) OK() bool { return s.Fault == "" }

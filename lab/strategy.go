@@ -45,6 +45,8 @@ type Needs struct {
 	NotFrom map[Vantage]string
 	// NotFromIPv6 gives what rules a vantage out with IPv6 only.
 	NotFromIPv6 map[Vantage]string
+	// NotFor gives, for a protocol that the strategy cannot carry, the reason.
+	NotFor map[Protocol]string
 	// Null is how the strategy spreads connections when it works as designed.
 	Null Null
 }
@@ -71,6 +73,9 @@ func (n Needs) WhyNotFrom(v Vantage, ip Family) string {
 	}
 	return n.NotFromIPv6[v]
 }
+
+// WhyNotFor is why the strategy cannot carry a protocol; empty if it can.
+func (n Needs) WhyNotFor(p Protocol) string { return n.NotFor[p] }
 
 // Fleet fills in what these needs ask of a fleet.
 func (n Needs) Fleet(s FleetSpec) FleetSpec {
@@ -146,4 +151,6 @@ type Facts struct {
 	Published bool `json:"published"`
 	// Client is the external client's address; invalid where there is none.
 	Client netip.Addr `json:"client"`
+	// Transport is "tcp" or "udp": what clients of the front speak.
+	Transport string `json:"transport"`
 }

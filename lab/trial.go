@@ -18,12 +18,14 @@ type Trial struct {
 	Claims   []Claim // fixed before the run
 	Asked    int     // the first so many claims were asked for: refuted, they fail the run
 	Driver   Driver
+	Prober   Driver   // of single requests, until the front answers; nil: Driver
+	Recorder Recorder // of the samples; nil: in memory
 	Journal  Journal
 	Command  []string    // that reproduces it
 	Watch    func(Event) // may be nil
 	// Hold is called with the result when all is judged and everything still
 	// stands; what it returns it returns before anything is taken back. It may be nil.
-	Hold func(ctx context.Context, f Fleet, res *Result, samples []Sample) error
+	Hold func(ctx context.Context, f Fleet, res *Result, samples Samples) error
 
 	phase Phase // that was told last
 }
@@ -42,6 +44,12 @@ func (t *Trial) Valid() error {
 		return err
 	}
 	needs := t.Strategy.Needs()
+	if why := needs.WhyNotFor(t.Plan.Protocol); why != "" {
+		return &UnsupportedError{
+			What: fmt.Sprintf("%s with protocol %s", t.Strategy.Name(), t.Plan.Protocol), Reason: why,
+			Remedy: "choose " + strings.Join(possibleWith(needs), " or ") + " with --protocol",
+		}
+	}
 	if why := needs.WhyNotFrom(t.Vantage, t.family()); why != "" {
 		return &UnsupportedError{
 			What:   fmt.Sprintf("%s from vantage %s", t.Strategy.Name(), t.Vantage),
@@ -75,6 +83,16 @@ func possibleFrom(n Needs, ip Family) []string {
 	for _, v := range Vantages() {
 		if n.WhyNotFrom(v, ip) == "" {
 			yes = append(yes, string(v))
+		}
+	}
+	return yes
+}
+
+func possibleWith(n Needs) []string {
+	var yes []string
+	for _, p := range Protocols() {
+		if n.WhyNotFor(p) == "" {
+			yes = append(yes, string(p))
 		}
 	}
 	return yes
@@ -147,6 +165,7 @@ func Probed(ctx context.Context, h Host, s Strategy, ip Family) error {
 func (t *Trial) Spec() FleetSpec {
 	s := t.Strategy.Needs().Fleet(t.Fleet)
 	s.Vantage, s.Family = t.Vantage, t.family()
+	s.Protocol, s.Clients = t.Plan.Protocol, t.Plan.Clients
 	if s.Notice == nil {
 		s.Notice = func(note string) { t.tell(Event{Note: note}) }
 	}

@@ -3,6 +3,7 @@ package lab_test
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,13 +113,13 @@ type driver struct {
 	probes  []lab.Sample     // that came before it
 }
 
-func (d *driver) Drive(ctx context.Context, _ lab.Place, p lab.Plan, targets []netip.AddrPort, emit func(lab.Sample)) error {
+func (d *driver) Drive(ctx context.Context, _ lab.Place, p lab.Plan, targets []netip.AddrPort, emit func(lab.Sample)) (lab.Client, error) {
 	if p.Requests == 1 {
 		s := d.reply(p, len(d.probes))
 		s.Target = targets[0]
 		d.probes = append(d.probes, s)
 		emit(s)
-		return d.fail["probe"]
+		return lab.Client{}, d.fail["probe"]
 	}
 	time.Sleep(5 * time.Second)
 	d.targets = targets
@@ -128,9 +129,9 @@ func (d *driver) Drive(ctx context.Context, _ lab.Place, p lab.Plan, targets []n
 		emit(s)
 	}
 	if err := d.act("load"); err != nil {
-		return err
+		return lab.Client{}, err
 	}
-	return ctx.Err()
+	return lab.Client{}, ctx.Err()
 }
 
 // inTurn is a reply of foo and bar in turn.
@@ -177,13 +178,19 @@ func newRig() *rig {
 	r.Trial = &lab.Trial{
 		Strategy: r.strategy, Runtime: r.runtime, Driver: r.driver, Journal: journal{s},
 		Vantage: lab.External, Fleet: lab.FleetSpec{Run: "k3f5a2", Replicas: 2},
-		Plan:    lab.Plan{Requests: 8, Concurrency: 2, Timeout: time.Second, Path: "/x"},
+		Plan:    plan(8, 2),
 		Claims:  []lab.Claim{claim{name: "first", outcome: lab.Held}, claim{name: "second", outcome: lab.Refuted}},
 		Asked:   1,
 		Command: []string{"portlab", "run", "fake"},
 		Watch:   func(e lab.Event) { r.events = append(r.events, e) },
 	}
 	return r
+}
+
+func plan(requests, concurrency int) lab.Plan {
+	p := lab.DefaultPlan()
+	p.Requests, p.Concurrency, p.Timeout, p.Path = requests, concurrency, time.Second, "/x"
+	return p
 }
 
 // run runs the trial on a clock of its own, which costs no time.
@@ -193,7 +200,11 @@ func (r *rig) run(t *testing.T) (res *lab.Result, samples []lab.Sample, err erro
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		r.cancel = cancel
-		res, samples, err = lab.Run(ctx, r.Trial)
+		var recorded lab.Samples
+		res, recorded, err = lab.Run(ctx, r.Trial)
+		if recorded != nil {
+			samples = slices.Collect(recorded.All())
+		}
 	})
 	return res, samples, err
 }

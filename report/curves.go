@@ -21,10 +21,10 @@ const (
 // are drawn: one for each instance or, where there are many, a sheaf of them
 // behind the fastest, the slowest and all together. It returns a [noPlotError] for
 // fewer than two answers.
-func curvesOf(r *lab.Result, samples []lab.Sample) ([]curve, error) {
+func curvesOf(r *lab.Result, samples lab.Samples) ([]curve, error) {
 	byName := map[string][]time.Duration{}
 	var all []time.Duration
-	for _, s := range samples {
+	for s := range samples.All() {
 		if s.OK() {
 			byName[s.Instance] = append(byName[s.Instance], s.Latency())
 			all = append(all, s.Latency())

@@ -16,7 +16,7 @@ type fixture struct {
 	weights  []float64 // of the replicas
 	counts   []int     // connections of each; the rest of the requests fail
 	failures map[lab.Fault]int
-	edit     func(*lab.Result, []lab.Sample)
+	edit     func(*lab.Result, lab.SampleList)
 	verdicts func(*lab.Result) []lab.Verdict
 }
 
@@ -32,7 +32,7 @@ func fixtures() []fixture {
 	return []fixture{
 		{name: "balanced", weights: equal(2), counts: []int{158, 142}, verdicts: balancedVerdicts},
 		{name: "skewed", weights: equal(10), counts: []int{396, 367, 337, 284, 263, 230, 208, 187, 183, 1545},
-			edit: func(r *lab.Result, _ []lab.Sample) {
+			edit: func(r *lab.Result, _ lab.SampleList) {
 				r.Strategy, r.Summary = "dnat-naive", "the cascade of 10% each, as published: a trap"
 				r.Caveats = append([]string{"This cascade is skewed by design: use dnat."}, r.Caveats...)
 			}, verdicts: skewedVerdicts},
@@ -56,7 +56,7 @@ func uneven(n int) []int {
 }
 
 // make folds the made-up samples into a result, as a run does.
-func (f fixture) make() (*lab.Result, []lab.Sample) {
+func (f fixture) make() (*lab.Result, lab.SampleList) {
 	r := baseResult()
 	r.Replicas = len(f.weights)
 	for i, w := range f.weights {
@@ -75,8 +75,8 @@ func (f fixture) make() (*lab.Result, []lab.Sample) {
 	return r, samples
 }
 
-func (f fixture) samples() []lab.Sample {
-	var kinds []lab.Sample
+func (f fixture) samples() lab.SampleList {
+	var kinds lab.SampleList
 	for i, n := range f.counts {
 		for k := range n {
 			kinds = append(kinds, lab.Sample{Instance: lab.InstanceName(i), Status: 200,
@@ -111,7 +111,7 @@ func place(s *lab.Sample, i int, random *rand.Rand) {
 }
 
 // fromOutside makes the server the user's own: answers do not say who gave them.
-func fromOutside(r *lab.Result, samples []lab.Sample) {
+func fromOutside(r *lab.Result, samples lab.SampleList) {
 	counts := map[string]int{}
 	for i := range samples {
 		s := &samples[i]
@@ -125,6 +125,12 @@ func fromOutside(r *lab.Result, samples []lab.Sample) {
 	}
 }
 
+func plan() lab.Plan {
+	p := lab.DefaultPlan()
+	p.Concurrency, p.Timeout, p.Seed = 4, 5*time.Second, 7
+	return p
+}
+
 func baseResult() *lab.Result {
 	return &lab.Result{
 		SchemaVersion: lab.SchemaVersion, Run: "k3f9a2",
@@ -133,7 +139,7 @@ func baseResult() *lab.Result {
 		Strategy: "dnat", Summary: "iptables picks a replica for each connection", Runtime: "docker",
 		Vantage: lab.External, Null: lab.Random, Family: lab.IPv4,
 		Front: lab.Front{Address: netip.MustParseAddr("198.19.0.1"), Loopback: netip.MustParseAddr("127.0.0.1"), Port: 8080},
-		Plan:  lab.Plan{Concurrency: 4, Timeout: 5 * time.Second, Seed: 7, Path: "/"},
+		Plan:  plan(),
 		Environment: lab.Environment{
 			Kernel: "6.1.0-18-amd64", OS: "Debian GNU/Linux 12 (bookworm)", CPU: "Example CPU @ 2.60GHz", CPUs: 2, MemoryMiB: 7936,
 			Engine: "Docker 20.10.24", Firewall: "iptables v1.8.9 (nf_tables)",

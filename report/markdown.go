@@ -10,7 +10,7 @@ import (
 )
 
 // writeMarkdown writes report.md. Its plots lie beside it.
-func writeMarkdown(w io.Writer, r *lab.Result, samples []lab.Sample) error {
+func writeMarkdown(w io.Writer, r *lab.Result, samples lab.Samples) error {
 	p := &page{}
 	p.question(r)
 	p.verdicts(r)

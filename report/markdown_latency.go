@@ -9,7 +9,7 @@ import (
 	"github.com/portlab/portlab/lab"
 )
 
-func (p *page) latency(r *lab.Result, samples []lab.Sample) {
+func (p *page) latency(r *lab.Result, samples lab.Samples) {
 	p.heading(2, "Latency")
 	if r.Latency.Count == 0 {
 		p.block("No request was answered, so there is no latency.")
@@ -35,7 +35,7 @@ func (p *page) latency(r *lab.Result, samples []lab.Sample) {
 	}
 }
 
-func (p *page) latencyPlot(r *lab.Result, samples []lab.Sample) {
+func (p *page) latencyPlot(r *lab.Result, samples lab.Samples) {
 	_, err := curvesOf(r, samples)
 	if none, ok := errors.AsType[*noPlotError](err); ok {
 		p.block("There is no plot: " + none.Error() + ".")
@@ -105,7 +105,7 @@ func addQuantiles(g *grid, name string, q lab.Quantiles) {
 	g.add(name, whole(q.Count), span(q.P50), span(q.P90), span(q.P99), span(q.P999), span(q.Max))
 }
 
-func (p *page) faults(r *lab.Result, samples []lab.Sample) {
+func (p *page) faults(r *lab.Result, samples lab.Samples) {
 	p.heading(2, "Faults")
 	if r.Requests == 0 {
 		p.block("No request was made.")
@@ -124,9 +124,9 @@ func (p *page) faults(r *lab.Result, samples []lab.Sample) {
 }
 
 // firstDetails is what the system said of the first fault of each class.
-func firstDetails(samples []lab.Sample) map[lab.Fault]string {
+func firstDetails(samples lab.Samples) map[lab.Fault]string {
 	details := map[lab.Fault]string{}
-	for _, s := range samples {
+	for s := range samples.All() {
 		if _, seen := details[s.Fault]; !seen && s.Detail != "" {
 			details[s.Fault] = s.Detail
 		}

@@ -89,7 +89,7 @@ func unescaped(s []byte) []byte {
 	return out
 }
 
-func markdown(t *testing.T, r *lab.Result, samples []lab.Sample) []byte {
+func markdown(t *testing.T, r *lab.Result, samples lab.SampleList) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := writeMarkdown(&b, r, samples); err != nil {
@@ -116,7 +116,7 @@ var hostile = []string{
 }
 
 // hostileResult has hostile text wherever text comes from outside.
-func hostileResult(bad string) (*lab.Result, []lab.Sample) {
+func hostileResult(bad string) (*lab.Result, lab.SampleList) {
 	r, samples := fixtures()[0].make()
 	samples[0].Fault, samples[0].Detail = lab.Fault("odd "+bad), bad
 	for i := range samples {
@@ -179,8 +179,8 @@ func checkTables(t *testing.T, d document, bad string) {
 	}
 }
 
-func first(r *lab.Result, _ []lab.Sample) *lab.Result   { return r }
-func second(_ *lab.Result, s []lab.Sample) []lab.Sample { return s }
+func first(r *lab.Result, _ lab.SampleList) *lab.Result     { return r }
+func second(_ *lab.Result, s lab.SampleList) lab.SampleList { return s }
 
 func TestCommandsAreWholeAndQuoted(t *testing.T) {
 	r, samples := fixtures()[0].make()

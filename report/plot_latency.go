@@ -18,7 +18,7 @@ import (
 // plotLatency draws the empirical distribution function of the latency, a line
 // for each instance. It returns a [noPlotError] where fewer than two requests were
 // answered.
-func plotLatency(w io.Writer, r *lab.Result, samples []lab.Sample) error {
+func plotLatency(w io.Writer, r *lab.Result, samples lab.Samples) error {
 	c, err := latencyChart(r, samples)
 	if err != nil {
 		return err
@@ -26,7 +26,7 @@ func plotLatency(w io.Writer, r *lab.Result, samples []lab.Sample) error {
 	return c.writeSVG(w)
 }
 
-func latencyChart(r *lab.Result, samples []lab.Sample) (*chart, error) {
+func latencyChart(r *lab.Result, samples lab.Samples) (*chart, error) {
 	curves, err := curvesOf(r, samples)
 	if err != nil {
 		return nil, err

@@ -40,25 +40,25 @@ func words(t *testing.T, svg []byte) []string {
 }
 
 func TestPlotsAreDrawnOrTheReasonIsGiven(t *testing.T) {
-	answered := func(latencies ...time.Duration) []lab.Sample {
-		var all []lab.Sample
+	answered := func(latencies ...time.Duration) lab.SampleList {
+		var all lab.SampleList
 		for i, d := range latencies {
 			all = append(all, lab.Sample{Request: i, Connection: i, Done: d, Instance: "foo"})
 		}
 		return all
 	}
 	for name, c := range map[string]struct {
-		samples         []lab.Sample
+		samples         lab.SampleList
 		shares, latency bool
 	}{
 		"no sample":              {nil, false, false},
 		"one sample":             {answered(time.Millisecond), true, false},
-		"only faults":            {[]lab.Sample{{Fault: lab.Refused}, {Request: 1, Connection: 1, Fault: lab.Reset}}, false, false},
+		"only faults":            {lab.SampleList{{Fault: lab.Refused}, {Request: 1, Connection: 1, Fault: lab.Reset}}, false, false},
 		"all latencies the same": {answered(time.Millisecond, time.Millisecond), true, true},
 		"no latency at all":      {answered(0, 0, 0), true, true},
 		"from a ns to a day":     {answered(1, 24*time.Hour), true, true},
 		"a clock that went back": {answered(-time.Second, time.Second), true, true},
-		"nobody says who he is":  {[]lab.Sample{{Done: 1e6}, {Request: 1, Connection: 1, Done: 2e6}}, false, true},
+		"nobody says who he is":  {lab.SampleList{{Done: 1e6}, {Request: 1, Connection: 1, Done: 2e6}}, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := baseResult()

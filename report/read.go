@@ -18,7 +18,7 @@ import (
 // It returns a [lab.UsageError] if dir holds no result, a
 // [lab.UnsupportedError] if a later portlab wrote it, and another error, which
 // names the file, if one is missing, truncated or damaged.
-func Read(dir string) (*lab.Result, []lab.Sample, error) {
+func Read(dir string) (*lab.Result, lab.Samples, error) {
 	r, err := openResult(dir)
 	if err != nil {
 		return nil, nil, err
@@ -40,7 +40,7 @@ func Read(dir string) (*lab.Result, []lab.Sample, error) {
 		return nil, nil, fmt.Errorf("%s speaks of %d requests and %s has %d rows: they are not of one run, or rows are missing; copy the whole folder, or run the trial again",
 			filepath.Join(dir, resultFile), r.Requests, samplesFile, len(samples))
 	}
-	return r, samples, nil
+	return r, lab.SampleList(samples), nil
 }
 
 func openResult(dir string) (*lab.Result, error) {

@@ -1,53 +1,41 @@
 package report
 
 import (
-	"cmp"
 	"compress/gzip"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/portlab/portlab/lab"
 )
 
 // writeSamples writes samples in order of their request, as gzip (RFC 1952) of
 // CSV (RFC 4180) with a header. The bytes depend on the samples alone.
-func writeSamples(out io.Writer, samples []lab.Sample) error {
+func writeSamples(out io.Writer, samples lab.Samples) error {
 	z := gzip.NewWriter(out)
-	if err := writeCSV(z, inOrder(samples)); err != nil {
+	if err := writeCSV(z, samples); err != nil {
 		return err
 	}
 	return z.Close()
 }
 
-func inOrder(samples []lab.Sample) []lab.Sample {
-	byRequest := func(a, b lab.Sample) int { return cmp.Compare(a.Request, b.Request) }
-	if slices.IsSortedFunc(samples, byRequest) {
-		return samples
-	}
-	sorted := slices.Clone(samples)
-	slices.SortStableFunc(sorted, byRequest)
-	return sorted
-}
-
-func writeCSV(out io.Writer, samples []lab.Sample) error {
+func writeCSV(out io.Writer, samples lab.Samples) error {
 	w := csv.NewWriter(out)
 	if err := w.Write(header()); err != nil {
 		return err
 	}
 	row := make([]string, len(columns))
-	for i := range samples {
+	for sample := range samples.All() {
 		for c, col := range columns {
-			row[c] = col.write(&samples[i])
+			row[c] = col.write(&sample)
 		}
 		if err := w.Write(row); err != nil {
 			return err
 		}
 	}
 	w.Flush()
-	return w.Error()
+	return errors.Join(w.Error(), samples.Err())
 }
 
 func header() []string {

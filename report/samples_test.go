@@ -18,8 +18,8 @@ import (
 var sameAddresses = cmpopts.EquateComparable(netip.AddrPort{})
 
 // oddSamples hold whatever may need escaping.
-func oddSamples() []lab.Sample {
-	return []lab.Sample{
+func oddSamples() lab.SampleList {
+	return lab.SampleList{
 		{},
 		{Request: 1, Connection: 1, Due: -1, Done: 1<<62 + 1, Local: netip.MustParseAddrPort("[fe80::1%eth0]:1"),
 			Target: netip.MustParseAddrPort("[::ffff:10.0.0.1]:65535"), Instance: "a,\"b\"|c", Status: 200},
@@ -29,7 +29,7 @@ func oddSamples() []lab.Sample {
 	}
 }
 
-func written(t testing.TB, samples []lab.Sample) []byte {
+func written(t testing.TB, samples lab.SampleList) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := writeSamples(&b, samples); err != nil {
@@ -40,7 +40,7 @@ func written(t testing.TB, samples []lab.Sample) []byte {
 
 func TestSamplesComeBackAsTheyWere(t *testing.T) {
 	_, usual := fixtures()[2].make()
-	for name, samples := range map[string][]lab.Sample{"odd": oddSamples(), "usual": usual, "none": {}} {
+	for name, samples := range map[string]lab.SampleList{"odd": oddSamples(), "usual": usual, "none": {}} {
 		got, err := readSamples(bytes.NewReader(written(t, samples)))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

@@ -29,9 +29,9 @@ const (
 // A folder that holds a result of the same run is written anew, and other files
 // in it are left alone. It returns a [lab.UsageError] if dir is anything else
 // that is not empty.
-func Write(dir string, r *lab.Result, samples []lab.Sample) error {
-	if r.Requests != len(samples) {
-		return fmt.Errorf("write a report: the result counts %d requests and there are %d samples: fold them first", r.Requests, len(samples))
+func Write(dir string, r *lab.Result, samples lab.Samples) error {
+	if r.Requests != samples.Len() {
+		return fmt.Errorf("write a report: the result counts %d requests and there are %d samples: fold them first", r.Requests, samples.Len())
 	}
 	there, err := vacant(dir, r.Run)
 	if err != nil {
@@ -94,7 +94,7 @@ func vacant(dir string, run lab.RunID) (there bool, err error) {
 
 // fill writes all files of a report and returns their names; a plot that these
 // data cannot have is not among them.
-func fill(dir string, r *lab.Result, samples []lab.Sample) ([]string, error) {
+func fill(dir string, r *lab.Result, samples lab.Samples) ([]string, error) {
 	writers := []struct {
 		name  string
 		write func(io.Writer) error

@@ -39,7 +39,7 @@ func TestReadGivesBackWhatWasWritten(t *testing.T) {
 			if diff := cmp.Diff(wantResult, r, same); diff != "" {
 				t.Errorf("result (-want +got):\n%s", diff)
 			}
-			if !slices.Equal(wantSamples, samples) {
+			if !slices.Equal(wantSamples, samples.(lab.SampleList)) {
 				t.Errorf("samples (-want +got):\n%s", cmp.Diff(wantSamples, samples, same))
 			}
 		})
@@ -48,12 +48,12 @@ func TestReadGivesBackWhatWasWritten(t *testing.T) {
 
 func TestRefusalIsWrittenAndRead(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
-	if err := Write(dir, refusal(), nil); err != nil {
+	if err := Write(dir, refusal(), lab.SampleList{}); err != nil {
 		t.Fatal(err)
 	}
 	r, samples, err := Read(dir)
-	if err != nil || len(samples) != 0 || r.Verdicts[0].Outcome != lab.RefusedByHost {
-		t.Errorf("%+v, %d samples, error %v", r, len(samples), err)
+	if err != nil || samples.Len() != 0 || r.Verdicts[0].Outcome != lab.RefusedByHost {
+		t.Errorf("%+v, %d samples, error %v", r, samples.Len(), err)
 	}
 }
 

@@ -67,7 +67,7 @@ func (b Bench) Trial(t Trial) (*lab.Trial, error) {
 	return &lab.Trial{
 		Strategy: s, Runtime: b.Runtime, Vantage: t.Vantage, Driver: b.Driver,
 		Fleet:  lab.FleetSpec{Run: lab.NewRunID(), Family: t.Family, Replicas: t.Replicas, Weights: t.Weights},
-		Plan:   lab.Plan{Requests: t.Requests, Concurrency: 1, Timeout: 5 * time.Second, Path: "/", Seed: 1},
+		Plan:   planOf(t.Requests),
 		Claims: claims, Asked: len(claims),
 	}, nil
 }
@@ -95,4 +95,10 @@ func (b Bench) Run(ctx context.Context, t Trial) (*lab.Result, error) {
 		}
 	}
 	return result, nil
+}
+
+func planOf(requests int) lab.Plan {
+	p := lab.DefaultPlan()
+	p.Requests, p.Timeout = requests, 5*time.Second
+	return p
 }

@@ -26,7 +26,7 @@ func (a *app) measure(ctx context.Context, t *lab.Trial, out *output, f *runFlag
 		a.sweepBefore(ctx, show)
 	}
 	sweep, given := time.Since(begun), false
-	give := func(res *lab.Result, samples []lab.Sample) error {
+	give := func(res *lab.Result, samples lab.Samples) error {
 		show.end(true)
 		given = true
 		res.Timings.Sweep, res.Timings.Total = sweep, time.Since(begun)
@@ -34,7 +34,7 @@ func (a *app) measure(ctx context.Context, t *lab.Trial, out *output, f *runFlag
 		return a.give(res, samples, out, f)
 	}
 	if f.keep {
-		t.Hold = func(ctx context.Context, fleet lab.Fleet, res *lab.Result, samples []lab.Sample) error {
+		t.Hold = func(ctx context.Context, fleet lab.Fleet, res *lab.Result, samples lab.Samples) error {
 			if err := give(res, samples); err != nil {
 				return err
 			}
@@ -55,7 +55,7 @@ func (a *app) measure(ctx context.Context, t *lab.Trial, out *output, f *runFlag
 // carryOut runs a trial under a guard that sweeps it if it dies. In a world
 // there is none, and nothing is written down: when this process ends, however
 // it ends, the kernel takes the world away with all that was changed in it.
-func (a *app) carryOut(ctx context.Context, t *lab.Trial) (*lab.Result, []lab.Sample, error) {
+func (a *app) carryOut(ctx context.Context, t *lab.Trial) (*lab.Result, lab.Samples, error) {
 	if a.world.inside {
 		t.Journal = forgetful{}
 		return lab.Run(ctx, t)
@@ -90,7 +90,7 @@ func (a *app) sweepBefore(ctx context.Context, show display) {
 
 // give writes a result's report and prints it, in this order: a closed pipe
 // costs no report.
-func (a *app) give(res *lab.Result, samples []lab.Sample, out *output, f *runFlags) error {
+func (a *app) give(res *lab.Result, samples lab.Samples, out *output, f *runFlags) error {
 	where, err := out.write(res, samples, a.getenv)
 	if err != nil {
 		return errors.Join(err, a.print(res, *f.format, *f.color))

@@ -82,7 +82,7 @@ func existing(dir string) string {
 }
 
 // write writes a report, and says where the page for people is.
-func (o *output) write(res *lab.Result, samples []lab.Sample, getenv func(string) string) (string, error) {
+func (o *output) write(res *lab.Result, samples lab.Samples, getenv func(string) string) (string, error) {
 	if o == nil {
 		return "", nil
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"time"
-
 	"github.com/spf13/cobra"
 
 	"github.com/portlab/portlab/lab"
@@ -85,7 +83,9 @@ func (f *fleetFlags) check() error {
 }
 
 func defaultPlan() lab.Plan {
-	return lab.Plan{Requests: defaultRequests, Concurrency: 1, Timeout: 2 * time.Second, Seed: 1, Path: "/"}
+	p := lab.DefaultPlan()
+	p.Requests = defaultRequests
+	return p
 }
 
 // completeStrategy completes a command's first argument.

@@ -16,7 +16,7 @@ func (AddressKept) Name() string { return "the client's address is kept" }
 // Judge implements [lab.Claim].
 func (c AddressKept) Judge(e lab.Evidence) lab.Verdict {
 	n, lost, seen := 0, 0, ""
-	for _, s := range e.Samples {
+	for s := range e.Samples.All() {
 		if !s.OK() || !s.ReplicaSaw.IsValid() || !s.Local.IsValid() {
 			continue
 		}

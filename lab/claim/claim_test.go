@@ -80,8 +80,8 @@ func shuffled(seed uint64, counts ...int) []int {
 
 func evidence(null lab.Null, fleet []lab.Replica, samples []lab.Sample) lab.Evidence {
 	return lab.Evidence{
-		Measurement: lab.Measure(samples, fleet), Samples: samples, Replicas: fleet,
-		Null: null, Workers: 1, Plan: lab.Plan{Requests: len(samples), Concurrency: 1, Seed: 1},
+		Measurement: lab.Measure(lab.SampleList(samples), fleet), Samples: lab.SampleList(samples), Replicas: fleet,
+		Null: null, Workers: 1, Plan: lab.DefaultPlan(),
 	}
 }
 

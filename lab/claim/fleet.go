@@ -60,10 +60,10 @@ func (f *fleet) recount(samples []lab.Sample) {
 
 // connections are the first answered sample of each connection, in the order
 // in which they were due, where the answer says who gave it.
-func connections(samples []lab.Sample) []lab.Sample {
+func connections(samples lab.Samples) []lab.Sample {
 	var first []lab.Sample
 	seen := map[int]bool{}
-	for _, s := range samples {
+	for s := range samples.All() {
 		if s.OK() && s.Instance != "" && !seen[s.Connection] {
 			seen[s.Connection] = true
 			first = append(first, s)

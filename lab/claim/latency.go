@@ -66,11 +66,11 @@ func (c LatencyIndependent) Judge(e lab.Evidence) lab.Verdict {
 }
 
 // latencyTable counts the answered requests by instance and latency class.
-func latencyTable(samples []lab.Sample) (table [][]int, n int) {
+func latencyTable(samples lab.Samples) (table [][]int, n int) {
 	var latencies []time.Duration
 	var rows []int
 	index := map[string]int{}
-	for _, s := range samples {
+	for s := range samples.All() {
 		if !s.OK() || s.Instance == "" {
 			continue
 		}

@@ -72,7 +72,7 @@ func judgeOne(v lab.Verdict, e lab.Evidence, instances []string) lab.Verdict {
 
 // sequenceOf numbers the instances of the connections in the order in which
 // these were due.
-func sequenceOf(samples []lab.Sample) (sequence []int, instances []string) {
+func sequenceOf(samples lab.Samples) (sequence []int, instances []string) {
 	index := map[string]int{}
 	for _, s := range connections(samples) {
 		i, ok := index[s.Instance]

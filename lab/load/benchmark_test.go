@@ -19,7 +19,7 @@ func BenchmarkSimple(b *testing.B) {
 			latency := make([]time.Duration, 0, b.N)
 			b.ReportAllocs()
 			b.ResetTimer()
-			err := Simple{}.Drive(b.Context(), Local{}, plan(b.N, concurrency), to, func(s lab.Sample) {
+			_, err := Simple{}.Drive(b.Context(), Local{}, plan(b.N, concurrency), to, func(s lab.Sample) {
 				if !s.OK() {
 					b.Errorf("%s: %s", s.Fault, s.Detail)
 				}

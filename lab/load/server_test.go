@@ -91,7 +91,9 @@ func goServer(t testing.TB, name string) netip.AddrPort {
 }
 
 func plan(requests, concurrency int) lab.Plan {
-	return lab.Plan{Requests: requests, Concurrency: concurrency, Timeout: 10 * time.Second, Seed: 1, Path: "/"}
+	p := lab.DefaultPlan()
+	p.Requests, p.Concurrency, p.Timeout = requests, concurrency, 10*time.Second
+	return p
 }
 
 // drive carries a plan out from the process's own namespace. It fails the test
@@ -107,7 +109,7 @@ func driveFrom(t testing.TB, at lab.Place, p lab.Plan, to ...netip.AddrPort) []l
 	samples := make([]lab.Sample, p.Requests)
 	seen := make([]bool, p.Requests)
 	var inside atomic.Int32
-	err := Simple{}.Drive(t.Context(), at, p, to, func(s lab.Sample) {
+	_, err := Simple{}.Drive(t.Context(), at, p, to, func(s lab.Sample) {
 		if inside.Add(1) != 1 {
 			t.Error("calls of emit overlap")
 		}

@@ -23,17 +23,21 @@ type Simple struct{}
 // that make no sense, the error of entering the place, and ctx's error. When ctx
 // ends, the requests under way are cut off and give no sample: their fault would
 // be the client's, not the server's.
-func (Simple) Drive(ctx context.Context, at lab.Place, p lab.Plan, to []netip.AddrPort, emit func(lab.Sample)) error {
+func (Simple) Drive(ctx context.Context, at lab.Place, p lab.Plan, to []netip.AddrPort, emit func(lab.Sample)) (lab.Client, error) {
 	if err := p.Validate(); err != nil {
-		return err
+		return lab.Client{}, err
 	}
+	if err := (Simple{}).can(p); err != nil {
+		return lab.Client{}, err
+	}
+	client := lab.Client{Driver: simpleName}
 	targets, err := newTargets(to, p.Path)
 	if err != nil {
-		return err
+		return lab.Client{}, err
 	}
 	s, err := openSockets(ctx, at, domain(targets), min(socketsAhead, p.Requests))
 	if err != nil {
-		return err
+		return lab.Client{}, err
 	}
 	defer s.close()
 
@@ -44,7 +48,25 @@ func (Simple) Drive(ctx context.Context, at lab.Place, p lab.Plan, to []netip.Ad
 	}
 	workers.Wait()
 	if l.emitted < p.Requests {
-		return ctx.Err()
+		return client, ctx.Err()
+	}
+	return client, nil
+}
+
+// simpleName is how results name the driver.
+const simpleName = "simple"
+
+// can returns a lab.UsageError for what this driver leaves to others.
+func (Simple) can(p lab.Plan) error {
+	switch {
+	case p.Protocol != lab.HTTP1:
+		return lab.Usagef("the simple client speaks %s, not %s: leave --client out", lab.HTTP1, p.Protocol)
+	case p.Open() || p.Requests == 0 || p.Duration > 0 || p.Ramp > 0 || p.WarmUp > 0:
+		return lab.Usagef("the simple client makes a number of requests as fast as they are answered: leave --client out, or rate, duration, ramp and warm-up")
+	case p.PerConnection != 1 || p.CloseFirst != lab.ServerEnd:
+		return lab.Usagef("the simple client opens a connection for each request and has the server close it: leave --client out")
+	case p.Clients > 1 || p.Host != "" || p.InstanceHeader != "" || p.InstancePattern != "":
+		return lab.Usagef("the simple client has one address, and reads the instrumented server's answers alone: leave --client out")
 	}
 	return nil
 }

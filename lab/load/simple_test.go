@@ -160,7 +160,7 @@ func TestCancelCutsOffAndReturnsSoon(t *testing.T) {
 	p := plan(1000, 4)
 	p.Timeout = time.Hour // only the cancellation can end it
 	var samples []lab.Sample
-	err := Simple{}.Drive(ctx, Local{}, p, []netip.AddrPort{to}, func(s lab.Sample) { samples = append(samples, s) })
+	_, err := Simple{}.Drive(ctx, Local{}, p, []netip.AddrPort{to}, func(s lab.Sample) { samples = append(samples, s) })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want context.Canceled", err)
 	}
@@ -173,7 +173,7 @@ func TestCancelCutsOffAndReturnsSoon(t *testing.T) {
 func TestCancelledBeforeItBegins(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := Simple{}.Drive(ctx, Local{}, plan(1, 1), []netip.AddrPort{goServer(t, "foo")}, func(lab.Sample) { t.Error("a sample") })
+	_, err := Simple{}.Drive(ctx, Local{}, plan(1, 1), []netip.AddrPort{goServer(t, "foo")}, func(lab.Sample) { t.Error("a sample") })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want context.Canceled", err)
 	}
@@ -181,7 +181,7 @@ func TestCancelledBeforeItBegins(t *testing.T) {
 
 func TestPlaceThatCannotBeEntered(t *testing.T) {
 	labtest.NoLeakedGoroutines(t)
-	err := Simple{}.Drive(t.Context(), closedPlace{}, plan(1, 1), []netip.AddrPort{goServer(t, "foo")}, func(lab.Sample) { t.Error("a sample") })
+	_, err := Simple{}.Drive(t.Context(), closedPlace{}, plan(1, 1), []netip.AddrPort{goServer(t, "foo")}, func(lab.Sample) { t.Error("a sample") })
 	if !errors.Is(err, errClosedPlace) {
 		t.Errorf("error %v", err)
 	}
@@ -212,7 +212,7 @@ func TestUsageErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := plan(1, 1)
 			p.Path = test.path
-			err := Simple{}.Drive(t.Context(), Local{}, p, test.to, func(lab.Sample) { t.Error("a sample") })
+			_, err := Simple{}.Drive(t.Context(), Local{}, p, test.to, func(lab.Sample) { t.Error("a sample") })
 			if _, usage := errors.AsType[*lab.UsageError](err); !usage {
 				t.Errorf("error %v, want a usage error", err)
 			}

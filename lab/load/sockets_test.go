@@ -53,7 +53,7 @@ func TestNoDescriptorIsLost(t *testing.T) {
 	drive(t, p, silent)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	err := Simple{}.Drive(ctx, Local{}, plan(100, 5), []netip.AddrPort{silent}, func(lab.Sample) { t.Error("a sample") })
+	_, err := Simple{}.Drive(ctx, Local{}, plan(100, 5), []netip.AddrPort{silent}, func(lab.Sample) { t.Error("a sample") })
 	if err == nil {
 		t.Error("the load ended without an error, and nobody answered")
 	}
