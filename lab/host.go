@@ -96,7 +96,7 @@ type Sidecar struct {
 	// OnHost asks for a process in the host's own namespaces, which may dial
 	// replicas and bind the front, even where sidecars are containers.
 	OnHost bool
-	// Sockets are listening sockets that the program inherits, from file
+	// Sockets are what the program inherits to listen on, from file
 	// descriptor 3 on, or from 4 on if it reports its status on 3.
 	Sockets []Socket
 	// Status: file descriptor 3 is a pipe on which the program writes "0\n" when
@@ -104,8 +104,10 @@ type Sidecar struct {
 	Status bool
 }
 
-// Socket is a listening TCP socket made in the host's namespace.
+// Socket is a socket made in the host's namespace that takes what comes to an
+// address: a listening one of TCP, or a bound one of UDP.
 type Socket struct {
 	Address   netip.AddrPort
-	ReusePort bool // SO_REUSEPORT, socket(7)
+	Transport string // "tcp" or "udp"; empty: tcp
+	ReusePort bool   // SO_REUSEPORT, socket(7)
 }

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -41,21 +42,23 @@ func ShellUnder(prefix, line string) string {
 	return prefix + " sh -c " + ShellWord(line)
 }
 
-// inherit makes listening sockets, puts them where the program expects them
+// inherit makes sockets to listen on, puts them where the program expects them
 // and becomes the program. A shell cannot do that by itself.
 const inherit = `import os, socket, sys
 for at, word in enumerate(sys.argv[2].split(), int(sys.argv[1])):
-    host, port, share = word.rsplit("/", 2)
-    s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    host, port, share, kind = word.split("/")
+    stream = kind == "tcp"
+    s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM if stream else socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(stream))
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(share))
     s.bind((host, int(port)))
-    s.listen(4096)
+    if stream:
+        s.listen(4096)
     s.set_inheritable(True)
     os.dup2(s.detach(), at)
 os.execvp(sys.argv[3], sys.argv[3:])`
 
-// ShellInherit is a command that makes listening sockets and becomes the
+// ShellInherit is a command that makes sockets to listen on and becomes the
 // program in words, which inherits them from the file descriptor first on.
 func ShellInherit(first int, sockets []Socket, words []string) string {
 	if len(sockets) == 0 {
@@ -67,7 +70,7 @@ func ShellInherit(first int, sockets []Socket, words []string) string {
 		if s.ReusePort {
 			share = "1"
 		}
-		all[i] = fmt.Sprintf("%s/%d/%s", s.Address.Addr(), s.Address.Port(), share)
+		all[i] = fmt.Sprintf("%s/%d/%s/%s", s.Address.Addr(), s.Address.Port(), share, cmp.Or(s.Transport, "tcp"))
 	}
 	head := []string{"python3", "-c", inherit, strconv.Itoa(first), strings.Join(all, " ")}
 	return ShellLine(append(head, words...)...)

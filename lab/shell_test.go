@@ -83,13 +83,13 @@ func TestShellUnderKeepsPlainLines(t *testing.T) {
 	}
 }
 
-// show is a program that says of each descriptor it is told of whether it is a
-// listening socket, where, and whether the port can be shared.
+// show is a program that says of each descriptor it is told of which kind of
+// socket it is, where, whether it listens, and whether the port can be shared.
 const show = `import socket, sys
 for fd in sys.argv[1:]:
     s = socket.socket(fileno=int(fd))
     get = lambda option: s.getsockopt(socket.SOL_SOCKET, option)
-    print(fd, s.family.name, s.getsockname()[0], get(socket.SO_ACCEPTCONN), get(socket.SO_REUSEPORT))`
+    print(fd, s.family.name, s.type.name, s.getsockname()[0], get(socket.SO_ACCEPTCONN), get(socket.SO_REUSEPORT))`
 
 func TestShellInheritHandsOverListeningSockets(t *testing.T) {
 	_, err := exec.LookPath("python3")
@@ -100,16 +100,24 @@ func TestShellInheritHandsOverListeningSockets(t *testing.T) {
 	if err := probe.Close(); err != nil {
 		t.Fatal(err)
 	}
-	sockets := []lab.Socket{{Address: four, ReusePort: true}, {Address: six, ReusePort: true}, {Address: four}, {Address: six}}
+	sockets := []lab.Socket{
+		{Address: four, ReusePort: true}, {Address: six, ReusePort: true, Transport: "tcp"}, {Address: four}, {Address: six},
+		{Address: four, ReusePort: true, Transport: "udp"}, {Address: six, Transport: "udp"},
+	}
 	for _, first := range []int{3, 4, 9} {
 		words := []string{"python3", "-c", show}
 		for i := range sockets {
 			words = append(words, fmt.Sprint(first+i))
 		}
-		want := fmt.Sprintf("%d AF_INET 127.0.0.1 1 1\n%d AF_INET6 ::1 1 1\n%d AF_INET 127.0.0.1 1 0\n%d AF_INET6 ::1 1 0\n",
-			first, first+1, first+2, first+3)
-		if got := sh(t, lab.ShellInherit(first, sockets, words)); got != want {
-			t.Errorf("from %d on:\n%swant\n%s", first, got, want)
+		var want strings.Builder
+		for i, is := range []string{
+			"AF_INET SOCK_STREAM 127.0.0.1 1 1", "AF_INET6 SOCK_STREAM ::1 1 1", "AF_INET SOCK_STREAM 127.0.0.1 1 0",
+			"AF_INET6 SOCK_STREAM ::1 1 0", "AF_INET SOCK_DGRAM 127.0.0.1 0 1", "AF_INET6 SOCK_DGRAM ::1 0 0",
+		} {
+			fmt.Fprintf(&want, "%d %s\n", first+i, is)
+		}
+		if got := sh(t, lab.ShellInherit(first, sockets, words)); got != want.String() {
+			t.Errorf("from %d on:\n%swant\n%s", first, got, want.String())
 		}
 	}
 }

@@ -149,8 +149,13 @@ type Facts struct {
 	// Published: the runtime itself leads the front to the replicas, as `docker
 	// run -p` does.
 	Published bool `json:"published"`
-	// Client is the external client's address; invalid where there is none.
+	// Client is the external client's first address; invalid where there is none.
 	Client netip.Addr `json:"client"`
-	// Transport is "tcp" or "udp": what clients of the front speak.
-	Transport string `json:"transport"`
+	// Clients is the network that all its addresses are in; where it has only
+	// the one, a network of that alone, such as 198.19.0.2/32.
+	Clients netip.Prefix `json:"clients"`
+	// Protocol is what clients of the front speak, and Transport what is below
+	// it: "tcp" or "udp".
+	Protocol  Protocol `json:"protocol"`
+	Transport string   `json:"transport"`
 }
