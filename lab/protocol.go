@@ -42,3 +42,12 @@ func (p Protocol) check() error {
 	}
 	return Usagef("the protocol must be one of %s, not %q", strings.Join(words, ", "), p)
 }
+
+// Server is the word by which the instrumented server is told what to speak,
+// in its environment's PROTOCOL: what is not a line or a datagram is HTTP.
+func (p Protocol) Server() string {
+	if p == TCP || p == UDP {
+		return string(p)
+	}
+	return "http"
+}

@@ -24,22 +24,30 @@ const maxReplicas = 1000
 type layout struct {
 	subnet  netip.Prefix // 198.18.4k.0/22: the replicas, behind the bridge
 	gateway netip.Addr   // the host in it
-	lan     netip.Prefix // 198.19.k.0/24: the host and the external client
+	lan     netip.Prefix // 198.19.4k.0/22: the host and the external client
 	host    netip.Addr
-	client  netip.Addr
+	client  netip.Addr // its first address
 }
 
 func layoutOf(slot int) layout {
 	replicas := netip.AddrFrom4([4]byte{198, 18, byte(4 * slot), 0})
-	lan := netip.AddrFrom4([4]byte{198, 19, byte(slot), 0})
+	lan := netip.AddrFrom4([4]byte{198, 19, byte(4 * slot), 0})
 	return layout{
 		subnet: netip.PrefixFrom(replicas, 22), gateway: replicas.Next(),
-		lan: netip.PrefixFrom(lan, 24), host: lan.Next(), client: lan.Next().Next(),
+		lan: netip.PrefixFrom(lan, 22), host: lan.Next(), client: lan.Next().Next(),
 	}
 }
 
 // replica is the address of the i-th replica, counted from 0.
 func (l layout) replica(i int) netip.Addr { return offset(l.subnet.Addr(), 2+i) }
+
+// clients is the network of the external client's addresses.
+func (l layout) clients(n int) netip.Prefix {
+	if n > 1 {
+		return l.lan
+	}
+	return netip.PrefixFrom(l.client, l.client.BitLen())
+}
 
 func offset(a netip.Addr, n int) netip.Addr {
 	b := a.As4()

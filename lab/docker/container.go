@@ -42,7 +42,7 @@ func (f *fleet) request(p plan, ready wait.Strategy) testcontainers.ContainerReq
 	}
 	if p.join == "" {
 		// What is not named here testcontainers-go would publish on every address.
-		req.ExposedPorts = []string{strconv.Itoa(int(p.port)) + "/tcp"}
+		req.ExposedPorts = []string{strconv.Itoa(int(p.port)) + "/" + p.transport}
 		if len(p.publish) == 0 && p.image == "" {
 			req.ExposedPorts = nil
 		}
@@ -62,7 +62,7 @@ func (f *fleet) request(p plan, ready wait.Strategy) testcontainers.ContainerReq
 // not to be published goes to a random port of the loopback address, where
 // nobody else can reach it.
 func bindings(p plan) network.PortMap {
-	port, ok := network.PortFrom(p.port, network.TCP)
+	port, ok := network.PortFrom(p.port, network.IPProtocol(p.transport))
 	if !ok || p.join != "" {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -27,7 +28,8 @@ func draft(spec lab.FleetSpec, l layout, port uint16) lab.Blueprint {
 		Facts: lab.Facts{
 			Run: spec.Run, Family: lab.IPv4, Bridge: spec.Run.Link("b"),
 			Subnet: l.subnet, Gateway: l.gateway, ForwardChain: userChain,
-			SidecarListen: front.Endpoints(), Client: l.client,
+			SidecarListen: front.Endpoints(), Client: l.client, Clients: l.clients(spec.Clients),
+			Protocol: cmp.Or(spec.Protocol, lab.HTTP1), Transport: transport(spec),
 			Published: spec.Publish != lab.PublishNone,
 		},
 	}

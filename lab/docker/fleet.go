@@ -89,7 +89,7 @@ func (f *fleet) notice(text string) {
 
 // claim takes the addresses and the port that the fleet will use.
 func (f *fleet) claim(ctx context.Context) error {
-	port, claim, err := takePort(ctx, f.spec.Port, loopback)
+	port, claim, err := takePort(ctx, f.spec)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (f *fleet) readiness(p plan) wait.Strategy {
 		timeout = 30 * time.Second
 	}
 	switch {
-	case p.image != "" && p.join != "":
+	case p.image != "" && (p.join != "" || p.transport != "tcp"):
 		return nil // nothing is known of it; the front is probed before anything is counted
 	case p.join != "":
 		return wait.ForLog("listening").WithPollInterval(pollInterval).WithStartupTimeout(timeout)

@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"fmt"
+	"net/netip"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/kernel"
@@ -21,7 +22,9 @@ func (f *fleet) makeClient(ctx context.Context) error {
 	f.client = ns
 	l := f.layout
 	host := kernel.End{In: f.own, Name: f.spec.Run.Link("h"), Address: prefix(l.host, l.lan)}
-	peer := kernel.End{In: ns, Name: f.spec.Run.Link("c"), Address: prefix(l.client, l.lan), Gateway: l.host}
+	peer := kernel.End{
+		In: ns, Name: f.spec.Run.Link("c"), Address: prefix(l.client, l.lan), Gateway: l.host, More: f.sources(l.client)[1:],
+	}
 	if err := kernel.CreateVeth(ctx, f.spec.Run, host, peer); err != nil {
 		return fmt.Errorf("link the external client to the host: %w", err)
 	}
@@ -42,6 +45,11 @@ func (f *fleet) closeClient(ctx context.Context) error {
 	return kernel.DeleteLink(ctx, f.own, f.spec.Run.Link("h"))
 }
 
+// sources are as many addresses, from the first one on, as clients were asked for.
+func (f *fleet) sources(first netip.Addr) []netip.Addr {
+	return kernel.Consecutive(first, max(1, f.spec.Clients))
+}
+
 // Place gives a place for a client.
 func (f *fleet) Place(ctx context.Context, v lab.Vantage) (lab.Place, error) {
 	switch v {
@@ -49,7 +57,9 @@ func (f *fleet) Place(ctx context.Context, v lab.Vantage) (lab.Place, error) {
 		if f.client == nil {
 			return nil, noClient(v)
 		}
-		return f.client, nil
+		return kernel.Place{Namespace: f.client, From: f.sources(f.layout.client)}, nil
+	case lab.Localhost:
+		return kernel.Place{Namespace: f.own, From: f.sources(loopback)}, nil
 	case lab.Peer:
 		return f.peer(ctx)
 	default:

@@ -21,6 +21,8 @@ type plan struct {
 	join     string     // the container whose network namespace it joins, or "host"
 	publish  []netip.AddrPort
 	port     uint16 // where it listens inside
+	// transport is that of the port: "tcp" or "udp".
+	transport string
 }
 
 // sandboxName is the container that owns a shared namespace.
@@ -33,7 +35,7 @@ func containersOf(spec lab.FleetSpec, l layout, b lab.Blueprint) []plan {
 	if spec.Placement == lab.SharedNetns {
 		sandbox := plan{
 			name: sandboxName(spec.Run), command: []string{"pause"},
-			address: l.replica(0), port: listenPort(spec, b.Front),
+			address: l.replica(0), port: listenPort(spec, b.Front), transport: transport(spec),
 		}
 		if spec.Publish == lab.PublishSandbox {
 			sandbox.publish = b.Front.Endpoints()
@@ -50,7 +52,7 @@ func replicaPlan(spec lab.FleetSpec, l layout, b lab.Blueprint, i int) plan {
 	r := b.Replicas[i]
 	p := plan{
 		name: spec.Run.Object(r.Instance), instance: r.Instance,
-		image: spec.Image, port: listenPort(spec, b.Front),
+		image: spec.Image, port: listenPort(spec, b.Front), transport: transport(spec),
 	}
 	host := "0.0.0.0"
 	switch spec.Placement {
@@ -64,7 +66,9 @@ func replicaPlan(spec lab.FleetSpec, l layout, b lab.Blueprint, i int) plan {
 			p.publish = b.Front.Endpoints()
 		}
 	}
-	p.env = [][2]string{{"INSTANCE", r.Instance}, {"HOST", host}, {"PORT", strconv.Itoa(int(p.port))}}
+	p.env = [][2]string{
+		{"INSTANCE", r.Instance}, {"HOST", host}, {"PORT", strconv.Itoa(int(p.port))}, {"PROTOCOL", spec.Protocol.Server()},
+	}
 	if spec.ReusePort {
 		p.env = append(p.env, [2]string{"REUSEPORT", "1"})
 	}
@@ -93,7 +97,11 @@ func (p plan) shell(network, image string) string {
 		words = append(words, "--network", network, "--ip", p.address.String())
 	}
 	for _, a := range p.publish {
-		words = append(words, "-p", fmt.Sprintf("%s:%d", a, p.port))
+		published := fmt.Sprintf("%s:%d", a, p.port)
+		if p.transport != "tcp" {
+			published += "/" + p.transport
+		}
+		words = append(words, "-p", published)
 	}
 	for _, e := range p.env {
 		words = append(words, "-e", e[0]+"="+e[1])

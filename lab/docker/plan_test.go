@@ -54,6 +54,27 @@ func TestNothingIsPublishedBeyondTheFront(t *testing.T) {
 	}
 }
 
+// The transport of what is published is that of the clients, by hand too.
+func TestPublishedPortHasTheTransport(t *testing.T) {
+	for protocol, transport := range map[lab.Protocol]string{"": "tcp", lab.HTTP2: "tcp", lab.TCP: "tcp", lab.UDP: "udp"} {
+		spec := lab.FleetSpec{Run: "aaaaaa", Replicas: 1, Publish: lab.PublishFirst, Protocol: protocol}
+		b := draft(spec, layoutOf(0), 8080)
+		p := containersOf(spec, layoutOf(0), b)[0]
+		for port, at := range bindings(p) {
+			if string(port.Proto()) != transport || len(at) != len(p.publish) || len(at) == 0 {
+				t.Errorf("protocol %q: %s is published at %v", protocol, port, at)
+			}
+		}
+		line := p.shell("net", "image")
+		if byHand := strings.Contains(line, ":80/udp "); byHand != (transport == "udp") {
+			t.Errorf("protocol %q by hand: %s", protocol, line)
+		}
+		if b.Facts.Transport != transport || !strings.Contains(line, " -e PROTOCOL="+protocol.Server()+" ") {
+			t.Errorf("protocol %q: %+v, %s", protocol, b.Facts, line)
+		}
+	}
+}
+
 func TestDraftNamesTheRunEverywhere(t *testing.T) {
 	spec := lab.FleetSpec{Run: "aaaaaa", Replicas: 2, Placement: lab.SharedNetns, Publish: lab.PublishSandbox}
 	b := draft(spec, layoutOf(3), 8080)

@@ -22,16 +22,17 @@ const (
 	portsTried = 100
 )
 
-// takePort claims the front's port: the one that was asked for, or the first
-// free one. It returns an [lab.UnsupportedError] that says who uses it.
-func takePort(ctx context.Context, asked uint16, ip netip.Addr) (uint16, io.Closer, error) {
-	if asked != 0 {
-		claim, err := claimPort(ctx, asked, ip)
-		return asked, claim, err
+// takePort claims the front's port, which must be free in all of the fleet's
+// transports: the one that was asked for, or the first free one. It returns an
+// [lab.UnsupportedError] that says who uses it.
+func takePort(ctx context.Context, spec lab.FleetSpec) (uint16, io.Closer, error) {
+	if spec.Port != 0 {
+		claim, err := claimPort(ctx, spec.Port, transports(spec))
+		return spec.Port, claim, err
 	}
 	var last error
 	for port := uint16(firstPort); port < firstPort+portsTried; port++ {
-		claim, err := claimPort(ctx, port, ip)
+		claim, err := claimPort(ctx, port, transports(spec))
 		if err == nil {
 			return port, claim, nil
 		}
@@ -40,14 +41,25 @@ func takePort(ctx context.Context, asked uint16, ip netip.Addr) (uint16, io.Clos
 	return 0, nil, fmt.Errorf("no port from %d to %d is free; the last one tried: %w", firstPort, firstPort+portsTried-1, last)
 }
 
-func claimPort(ctx context.Context, port uint16, ip netip.Addr) (io.Closer, error) {
-	at := netip.AddrPortFrom(ip, port)
-	l, err := net.Listen("tcp", at.String())
-	if err != nil {
-		return nil, portTaken(ctx, at, err)
+// transports are those in which the fleet binds the front's port: a replica on
+// the host answers HTTP there too, whatever its clients speak.
+func transports(spec lab.FleetSpec) []string {
+	all := []string{transport(spec)}
+	if spec.Placement == lab.HostNetns && all[0] != "tcp" {
+		all = append(all, "tcp")
 	}
-	if err := l.Close(); err != nil {
-		return nil, err
+	return all
+}
+
+// transport is what is below the fleet's protocol; without one, below HTTP/1.1.
+func transport(spec lab.FleetSpec) string { return spec.Protocol.Transport() }
+
+func claimPort(ctx context.Context, port uint16, transports []string) (io.Closer, error) {
+	at := netip.AddrPortFrom(loopback, port)
+	for _, t := range transports {
+		if err := bind(ctx, t, at); err != nil {
+			return nil, portTaken(ctx, t, at, err)
+		}
 	}
 	claim, ok := guard.Claim(fmt.Sprintf("port-%d", port))
 	if !ok {
@@ -59,12 +71,27 @@ func claimPort(ctx context.Context, port uint16, ip netip.Addr) (io.Closer, erro
 	return claim, nil
 }
 
-func portTaken(ctx context.Context, at netip.AddrPort, err error) error {
-	what := fmt.Sprintf("port %d", at.Port())
+// bind finds out whether a port can be bound.
+func bind(ctx context.Context, transport string, at netip.AddrPort) error {
+	var l io.Closer
+	var err error
+	if transport == "udp" {
+		l, err = new(net.ListenConfig).ListenPacket(ctx, transport, at.String())
+	} else {
+		l, err = new(net.ListenConfig).Listen(ctx, transport, at.String())
+	}
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+func portTaken(ctx context.Context, transport string, at netip.AddrPort, err error) error {
+	what := fmt.Sprintf("%s port %d", strings.ToUpper(transport), at.Port())
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return &lab.UnsupportedError{
-			What: what, Reason: "it is in use by " + whoListens(ctx, at.Port()),
+			What: what, Reason: "it is in use by " + whoListens(ctx, transport, at.Port()),
 			Remedy: "choose another with --port, or leave --port out to have a free one chosen",
 		}
 	case errors.Is(err, syscall.EACCES):
@@ -77,14 +104,14 @@ func portTaken(ctx context.Context, at netip.AddrPort, err error) error {
 }
 
 // whoListens names the processes that use a port of the machine.
-func whoListens(ctx context.Context, port uint16) string {
+func whoListens(ctx context.Context, transport string, port uint16) string {
 	const unknown = "another process (run as root to see which)"
 	own, err := kernel.Own()
 	if err != nil {
 		return unknown
 	}
 	defer own.Close()
-	owners, err := kernel.WhoListens(ctx, own, port)
+	owners, err := kernel.WhoListens(ctx, own, transport, port)
 	if err != nil || len(owners) == 0 {
 		return unknown
 	}

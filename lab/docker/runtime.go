@@ -75,7 +75,7 @@ func (r *Runtime) Draft(ctx context.Context, spec lab.FleetSpec) (lab.Blueprint,
 		return lab.Blueprint{}, err
 	}
 	defer slot.Close()
-	port, claim, err := takePort(ctx, spec.Port, loopback)
+	port, claim, err := takePort(ctx, spec)
 	if err != nil {
 		return lab.Blueprint{}, err
 	}
@@ -109,7 +109,7 @@ func (*Runtime) Supports(spec lab.FleetSpec) error {
 	if spec.Vantage != "" && spec.Vantage != lab.Localhost && !kernel.HasNetAdmin() {
 		return noClient(spec.Vantage)
 	}
-	return nil
+	return kernel.CheckSources(spec.Vantage, lab.IPv4, spec.Clients)
 }
 
 // validate is what can be told without regard to the user.

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -22,9 +24,10 @@ type End struct {
 	Name    string       // at most 15 characters, netdevice(7)
 	Address netip.Prefix // of its own; invalid: none
 	Gateway netip.Addr   // through which what has no other route goes; invalid: none
+	// More are further addresses, in the network of Address.
+	More []netip.Addr
 	// Bridge is of whose ports it is one; empty: none. The bridge's own address
-	// must then be the other end's gateway. The two know each other from the
-	// start: see introduce.
+	// must then be the other end's gateway.
 	Bridge string
 	// Router: the namespace forwards what comes in here. With an IPv6 address
 	// the link then has [RouterLinkLocal], too: without a link-local address the
@@ -36,55 +39,68 @@ type End struct {
 var RouterLinkLocal = netip.MustParsePrefix("fe80::1/64")
 
 // CreateVeth links two namespaces by a veth pair, gives both ends what they
-// are to have and brings them up. A host's end whose name is made by
+// are to have and brings them up. The host's address, which is its bridge's if
+// it has one, must be the peer's gateway if it has one: the two then know each
+// other from the start (see introduce). A host's end whose name is made by
 // [lab.RunID.Link] is marked with its run's comment as its alias, so that
 // [Traces] finds it. A failed CreateVeth leaves nothing behind.
 func CreateVeth(ctx context.Context, run lab.RunID, host, peer End) error {
-	err := host.In.Do(ctx, func() error {
-		pair := &netlink.Veth{
-			LinkAttrs: netlink.NewLinkAttrs(), PeerName: peer.Name,
-			PeerNamespace: netlink.NsFd(peer.In.file.Fd()),
-		}
-		pair.Name = host.Name
-		if host.Bridge != "" {
-			bridge, err := netlink.LinkByName(host.Bridge)
-			if err != nil {
-				return fmt.Errorf("find the bridge %s: %w", host.Bridge, err)
-			}
-			pair.MasterIndex = bridge.Attrs().Index
-			pair.PeerHardwareAddr = hardwareAddr(peer.Address.Addr())
-		}
-		if err := netlink.LinkAdd(pair); err != nil {
-			return privileged(fmt.Sprintf("make the links %s and %s", host.Name, peer.Name), err)
-		}
-		var err error
-		if host.Bridge != "" {
-			err = introduce(pair.MasterIndex, peer.Address.Addr())
-		}
-		if strings.HasPrefix(host.Name, run.Link("")) {
-			err = errors.Join(err, netlink.LinkSetAlias(pair, run.Comment()))
-		}
-		return errors.Join(err, configure(host, pair))
-	})
+	err := host.In.Do(ctx, func() error { return makeHostEnd(run, host, peer) })
 	if errors.Is(err, unix.EEXIST) {
 		return err // what stands there is not ours to delete
 	}
 	if err == nil {
-		err = peer.In.Do(ctx, func() error {
-			link, err := netlink.LinkByName(peer.Name)
-			if err != nil {
-				return fmt.Errorf("find the link %s: %w", peer.Name, err)
-			}
-			if err := configure(peer, link); err != nil || host.Bridge == "" {
-				return err
-			}
-			return introduce(link.Attrs().Index, peer.Gateway)
-		})
+		err = peer.In.Do(ctx, func() error { return finishPeerEnd(peer) })
 	}
 	if err != nil {
 		return errors.Join(err, DeleteLink(context.WithoutCancel(ctx), host.In, host.Name))
 	}
 	return nil
+}
+
+// makeHostEnd makes both ends, and of the host's what it is to be.
+func makeHostEnd(run lab.RunID, host, peer End) error {
+	pair := &netlink.Veth{
+		LinkAttrs: netlink.NewLinkAttrs(), PeerName: peer.Name,
+		PeerNamespace: netlink.NsFd(peer.In.file.Fd()),
+	}
+	pair.Name = host.Name
+	if host.Bridge != "" {
+		bridge, err := netlink.LinkByName(host.Bridge)
+		if err != nil {
+			return fmt.Errorf("find the bridge %s: %w", host.Bridge, err)
+		}
+		pair.MasterIndex = bridge.Attrs().Index
+	}
+	if peer.Gateway.IsValid() {
+		pair.PeerHardwareAddr = hardwareAddr(peer.Address.Addr())
+		if host.Bridge == "" {
+			pair.HardwareAddr = hardwareAddr(peer.Gateway)
+		}
+	}
+	if err := netlink.LinkAdd(pair); err != nil {
+		return privileged(fmt.Sprintf("make the links %s and %s", host.Name, peer.Name), err)
+	}
+	var err error
+	if strings.HasPrefix(host.Name, run.Link("")) {
+		err = netlink.LinkSetAlias(pair, run.Comment())
+	}
+	if err = errors.Join(err, configure(host, pair)); err != nil || !peer.Gateway.IsValid() {
+		return err
+	}
+	return introduce(cmp.Or(pair.MasterIndex, pair.Index), pair.PeerHardwareAddr, slices.Concat(peer.More, []netip.Addr{peer.Address.Addr()})...)
+}
+
+// finishPeerEnd makes of the peer's end what it is to be.
+func finishPeerEnd(peer End) error {
+	link, err := netlink.LinkByName(peer.Name)
+	if err != nil {
+		return fmt.Errorf("find the link %s: %w", peer.Name, err)
+	}
+	if err := configure(peer, link); err != nil || !peer.Gateway.IsValid() {
+		return err
+	}
+	return introduce(link.Attrs().Index, hardwareAddr(peer.Gateway), peer.Gateway)
 }
 
 // addrGenNone is IN6_ADDR_GEN_MODE_NONE of linux/if_link.h.
@@ -119,13 +135,17 @@ func configure(e End, link netlink.Link) error {
 
 // addresses are all that an end is to have.
 func (e End) addresses() []netip.Prefix {
-	switch {
-	case !e.Address.IsValid():
+	if !e.Address.IsValid() {
 		return nil
-	case e.Router && e.Address.Addr().Is6():
-		return []netip.Prefix{e.Address, RouterLinkLocal}
 	}
-	return []netip.Prefix{e.Address}
+	all := []netip.Prefix{e.Address}
+	if e.Router && e.Address.Addr().Is6() {
+		all = append(all, RouterLinkLocal)
+	}
+	for _, a := range e.More {
+		all = append(all, netip.PrefixFrom(a, e.Address.Bits()))
+	}
+	return all
 }
 
 // withoutLinkLocal keeps a link from an IPv6 link-local address: an IPv4 link

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// listener is one listening TCP socket of a namespace.
+// listener is one socket of a namespace that takes what comes to a port.
 type listener struct {
 	port  uint16
 	inode uint64
@@ -24,10 +24,11 @@ type Owner struct {
 
 func (o Owner) String() string { return fmt.Sprintf("%s (process %d)", o.Command, o.PID) }
 
-// WhoListens finds the processes that listen on a TCP port in a namespace. It
-// returns none if nobody does, or if this user may not see who.
-func WhoListens(ctx context.Context, ns *Namespace, port uint16) ([]Owner, error) {
-	all, err := listeners(ctx, ns)
+// WhoListens finds the processes that listen on a port of a transport, "tcp" or
+// "udp", in a namespace. It returns none if nobody does, or if this user may not
+// see who.
+func WhoListens(ctx context.Context, ns *Namespace, transport string, port uint16) ([]Owner, error) {
+	all, err := listeners(ctx, ns, transport)
 	if err != nil {
 		return nil, err
 	}
@@ -53,11 +54,11 @@ func WhoListens(ctx context.Context, ns *Namespace, port uint16) ([]Owner, error
 	return owners, nil
 }
 
-// listeners lists the listening TCP sockets of a namespace, of both families.
-func listeners(ctx context.Context, ns *Namespace) ([]listener, error) {
+// listeners lists the listening sockets of a namespace, of both families.
+func listeners(ctx context.Context, ns *Namespace, transport string) ([]listener, error) {
 	var all []listener
 	err := ns.Do(ctx, func() error {
-		for _, name := range []string{"tcp", "tcp6"} {
+		for _, name := range []string{transport, transport + "6"} {
 			text, err := os.ReadFile("/proc/thread-self/net/" + name)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue // a kernel without IPv6
@@ -65,21 +66,25 @@ func listeners(ctx context.Context, ns *Namespace) ([]listener, error) {
 			if err != nil {
 				return fmt.Errorf("list the listening sockets: %w", err)
 			}
-			all = append(all, parseListeners(string(text))...)
+			all = append(all, parseListeners(string(text), listens[transport])...)
 		}
 		return nil
 	})
 	return all, err
 }
 
-// parseListeners reads /proc/net/tcp or tcp6 (proc_pid_net(5)) and passes over
-// what is no listening socket.
-func parseListeners(text string) []listener {
-	const stateListen = "0A" // TCP_LISTEN of include/net/tcp_states.h
+// listens is the state of a socket that takes what comes from anywhere, by
+// transport: TCP_LISTEN, and TCP_CLOSE for a UDP socket that is not connected
+// (include/net/tcp_states.h).
+var listens = map[string]string{"tcp": "0A", "udp": "07"}
+
+// parseListeners reads /proc/net/tcp, udp, tcp6 or udp6 (proc_pid_net(5)) and
+// passes over sockets in any other state.
+func parseListeners(text, state string) []listener {
 	var all []listener
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line) // sl, local, remote, state, ..., inode is the tenth
-		if len(f) < 10 || f[3] != stateListen {
+		if len(f) < 10 || f[3] != state {
 			continue
 		}
 		_, hexPort, _ := strings.Cut(f[1], ":")
@@ -98,7 +103,7 @@ func parseListeners(text string) []listener {
 
 // sessionListens says whether a process of the session listens on any TCP port.
 func sessionListens(ctx context.Context, ns *Namespace, session int) (bool, error) {
-	all, err := listeners(ctx, ns)
+	all, err := listeners(ctx, ns, "tcp")
 	if err != nil || len(all) == 0 {
 		return false, err
 	}

@@ -109,17 +109,23 @@ const someTCP = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->w
    1: 0100007F:1F90 0100007F:C001 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 100 0 0 10 0
 `
 
+const someUDP = `   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+ 1021: 0100007F:1F90 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4713 2 0000000000000000 0
+ 1022: 0100007F:1F91 0100007F:1F90 01 00000000:00000000 00:00000000 00000000     0        0 4714 2 0000000000000000 0
+`
+
 func TestParseListenersTakesOnlyThoseThatListen(t *testing.T) {
-	got := parseListeners(someTCP)
-	if want := []listener{{port: 8080, inode: 4711}}; !slices.Equal(got, want) {
+	got := slices.Concat(parseListeners(someTCP, listens["tcp"]), parseListeners(someUDP, listens["udp"]))
+	if want := []listener{{port: 8080, inode: 4711}, {port: 8080, inode: 4713}}; !slices.Equal(got, want) {
 		t.Errorf("got %v, not %v", got, want)
 	}
 }
 
 func FuzzParseListeners(f *testing.F) {
-	f.Add(someTCP)
-	f.Fuzz(func(t *testing.T, text string) {
-		if got := parseListeners(text); len(got) > strings.Count(text, "0A") {
+	f.Add(someTCP, listens["tcp"])
+	f.Add(someUDP, listens["udp"])
+	f.Fuzz(func(t *testing.T, text, state string) {
+		if got := parseListeners(text, state); len(got) > strings.Count(text, "\n")+1 || state != "" && len(got) > strings.Count(text, state) {
 			t.Fatalf("%d listeners in %q", len(got), text)
 		}
 	})

@@ -45,7 +45,7 @@ func (s *Sidecars) explain(ctx context.Context, p *Process, err error) error {
 	}
 	switch {
 	case known:
-		return inUse(context.WithoutCancel(ctx), s.ns, "bind the port", port, err)
+		return inUse(context.WithoutCancel(ctx), s.ns, "bind the port", "tcp", port, err)
 	case used:
 		return &lab.RefusedError{What: "bind the port", Err: err}
 	}

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,11 +17,65 @@ import (
 	"github.com/portlab/portlab/lab"
 )
 
-// Listen makes a listening TCP socket in a namespace, to be inherited by a
-// process. It returns an [lab.RefusedError] that says who has the port if it
-// is in use.
+// Listen makes a socket in a namespace, to be inherited by a process: of TCP a
+// listening one, of UDP a bound one. It returns an [lab.RefusedError] that says
+// who has the port if it is in use.
 func Listen(ctx context.Context, ns *Namespace, s lab.Socket) (*os.File, error) {
-	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+	transport := cmp.Or(s.Transport, "tcp")
+	var file *os.File
+	err := ns.Do(ctx, func() (err error) {
+		if transport == "udp" {
+			file, err = bindUDP(ctx, s)
+		} else {
+			file, err = listenTCP(ctx, s)
+		}
+		return err
+	})
+	what := "listen on " + s.Address.String()
+	if errors.Is(err, unix.EADDRINUSE) {
+		return nil, inUse(ctx, ns, what, transport, s.Address.Port(), err)
+	}
+	if err != nil {
+		return nil, privileged(what, err)
+	}
+	return file, nil
+}
+
+// listenTCP gives a duplicate of a listener, which goes on listening when the
+// listener is closed.
+func listenTCP(ctx context.Context, s lab.Socket) (*os.File, error) {
+	config := shared(s)
+	config.SetMultipathTCP(false) // Go's default is MPTCP, which has a data path of its own
+	l, err := config.Listen(ctx, "tcp"+suffix(s), s.Address.String())
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	return l.(*net.TCPListener).File()
+}
+
+// bindUDP is listenTCP for datagrams.
+func bindUDP(ctx context.Context, s lab.Socket) (*os.File, error) {
+	config := shared(s)
+	c, err := config.ListenPacket(ctx, "udp"+suffix(s), s.Address.String())
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	return c.(*net.UDPConn).File()
+}
+
+// suffix is that of Go's name of a network of the socket's IP version.
+func suffix(s lab.Socket) string {
+	if s.Address.Addr().Is6() {
+		return "6"
+	}
+	return "4"
+}
+
+// shared sets SO_REUSEPORT before bind(2), where it is asked for.
+func shared(s lab.Socket) net.ListenConfig {
+	return net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		if !s.ReusePort {
 			return nil
 		}
@@ -29,34 +84,11 @@ func Listen(ctx context.Context, ns *Namespace, s lab.Socket) (*os.File, error) 
 			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 		}), err)
 	}}
-	config.SetMultipathTCP(false) // Go's default is MPTCP, which has a data path of its own
-	network := "tcp4"
-	if s.Address.Addr().Is6() {
-		network = "tcp6"
-	}
-	var file *os.File
-	err := ns.Do(ctx, func() error {
-		l, err := config.Listen(ctx, network, s.Address.String())
-		if err != nil {
-			return err
-		}
-		defer l.Close() // the file is a duplicate and goes on listening
-		file, err = l.(*net.TCPListener).File()
-		return err
-	})
-	what := "listen on " + s.Address.String()
-	if errors.Is(err, unix.EADDRINUSE) {
-		return nil, inUse(ctx, ns, what, s.Address.Port(), err)
-	}
-	if err != nil {
-		return nil, privileged(what, err)
-	}
-	return file, nil
 }
 
 // inUse is the refusal of a port that another process has, and says which.
-func inUse(ctx context.Context, ns *Namespace, what string, port uint16, err error) error {
-	owners, _ := WhoListens(ctx, ns, port) // without an answer the refusal stands
+func inUse(ctx context.Context, ns *Namespace, what, transport string, port uint16, err error) error {
+	owners, _ := WhoListens(ctx, ns, transport, port) // without an answer the refusal stands
 	if len(owners) > 0 {
 		names := make([]string, len(owners))
 		for i, o := range owners {

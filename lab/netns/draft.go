@@ -20,7 +20,8 @@ func draft(spec lab.FleetSpec) lab.Blueprint {
 		Front: front,
 		Facts: lab.Facts{
 			Run: spec.Run, Family: spec.Family, Bridge: bridge, Subnet: l.subnet, Gateway: l.gateway,
-			SidecarListen: front.Endpoints(), Client: l.client,
+			SidecarListen: front.Endpoints(), Client: l.client, Clients: l.clients(spec.Clients),
+			Protocol: cmp.Or(spec.Protocol, lab.HTTP1), Transport: spec.Protocol.Transport(),
 		},
 	}
 	for i := range spec.Replicas {

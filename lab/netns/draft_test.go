@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/kernel"
 )
 
 func TestReplicasHaveAddressesOfTheirOwn(t *testing.T) {
@@ -72,6 +73,50 @@ func TestNamesFitALink(t *testing.T) {
 	}
 }
 
+// All clients are on the LAN, and none is the host or a replica.
+func TestClientsHaveAddressesOfTheirOwn(t *testing.T) {
+	for _, ip := range []lab.Family{lab.IPv4, lab.IPv6} {
+		b := draft(lab.FleetSpec{Run: "aaaaaa", Family: ip, Replicas: 1, Clients: lab.MaxClients})
+		for _, a := range kernel.Consecutive(b.Facts.Client, lab.MaxClients) {
+			if a == b.Front.Address || !b.Facts.Clients.Contains(a) || b.Facts.Subnet.Contains(a) || !layoutOf(ip).lan.Contains(a) {
+				t.Fatalf("a client is %s: %+v", a, b.Facts)
+			}
+		}
+		if one := draft(lab.FleetSpec{Run: "aaaaaa", Family: ip, Replicas: 1}).Facts.Clients; !one.IsSingleIP() {
+			t.Errorf("one client is a network, %s", one)
+		}
+	}
+}
+
+// What clients speak is said to the replicas, and known to strategies.
+func TestProtocolIsHandedOn(t *testing.T) {
+	for protocol, want := range map[lab.Protocol][3]string{
+		"": {"http", "http1", "tcp"}, lab.HTTP1: {"http", "http1", "tcp"}, lab.HTTP2: {"http", "http2", "tcp"},
+		lab.TCP: {"tcp", "tcp", "tcp"}, lab.UDP: {"udp", "udp", "udp"}, lab.WebSocket: {"http", "websocket", "tcp"},
+	} {
+		for _, spec := range placements {
+			spec.Run, spec.Replicas, spec.Protocol = "aaaaaa", 1, protocol
+			b := draft(spec)
+			p := planOf(spec, b.Front, 0)
+			told := ""
+			for _, e := range p.environ() {
+				if value, ok := strings.CutPrefix(e, "PROTOCOL="); ok {
+					told = value
+				}
+			}
+			if got := [3]string{told, string(b.Facts.Protocol), b.Facts.Transport}; got != want {
+				t.Errorf("%q becomes %q, want %q", protocol, got, want)
+			}
+			if spec.Inherit && (protocol == lab.UDP) != slices.ContainsFunc(p.sockets, func(s lab.Socket) bool { return s.Transport == "udp" }) {
+				t.Errorf("with protocol %q a replica inherits %v", protocol, p.sockets)
+			}
+			if !strings.Contains(strings.Join(b.Shell, "\n"), " PROTOCOL="+told+" ") {
+				t.Errorf("with protocol %q the replicas by hand are not told: %v", protocol, b.Shell)
+			}
+		}
+	}
+}
+
 // errUsage stands for any usage error.
 var errUsage = errors.New("a usage error")
 
@@ -86,6 +131,9 @@ func TestWhatIsNotSupportedIsSaid(t *testing.T) {
 		"publish each":  {lab.FleetSpec{Publish: lab.PublishEach}, lab.ErrUnsupported},
 		"most":          {lab.FleetSpec{Replicas: maxReplicas}, nil},
 		"too many":      {lab.FleetSpec{Replicas: maxReplicas + 1}, errUsage},
+		"clients":       {lab.FleetSpec{Vantage: lab.External, Clients: lab.MaxClients}, nil},
+		"a host's":      {lab.FleetSpec{Vantage: lab.OnHost, Clients: 2}, lab.ErrUnsupported},
+		"of ::1":        {lab.FleetSpec{Vantage: lab.Localhost, Family: lab.IPv6, Clients: 2}, lab.ErrUnsupported},
 	} {
 		err := New(Options{}).Supports(c.spec)
 		_, usage := errors.AsType[*lab.UsageError](err)

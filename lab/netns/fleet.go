@@ -104,7 +104,7 @@ func (f *fleet) makeClient(ctx context.Context) error {
 	l := f.layout
 	return kernel.CreateVeth(ctx, f.spec.Run,
 		kernel.End{In: f.hostNS, Name: lan, Address: within(l.lan, l.host), Router: true},
-		kernel.End{In: ns, Name: inside, Address: within(l.lan, l.client), Gateway: l.host})
+		kernel.End{In: ns, Name: inside, Address: within(l.lan, l.client), Gateway: l.host, More: f.sources(l.client)[1:]})
 }
 
 // startAll makes the namespaces that plans need and starts their processes.

@@ -19,7 +19,7 @@ type layout struct {
 	gateway  netip.Addr   // the host in it
 	lan      netip.Prefix // the host and the external client
 	host     netip.Addr
-	client   netip.Addr
+	client   netip.Addr // its first address
 	loopback netip.Addr
 	any      netip.Addr // what a replica in a namespace of its own listens on
 }
@@ -37,7 +37,7 @@ func layoutOf(ip lab.Family) layout {
 	}
 	return layout{
 		subnet: netip.MustParsePrefix("198.18.0.0/16"), gateway: netip.MustParseAddr("198.18.0.1"),
-		lan:  netip.MustParsePrefix("198.19.0.0/24"),
+		lan:  netip.MustParsePrefix("198.19.0.0/22"),
 		host: netip.MustParseAddr("198.19.0.1"), client: netip.MustParseAddr("198.19.0.2"),
 		loopback: netip.AddrFrom4([4]byte{127, 0, 0, 1}), any: netip.IPv4Unspecified(),
 	}
@@ -51,6 +51,14 @@ func (l layout) replica(i int) netip.Addr {
 	b[len(b)-2], b[len(b)-1] = byte(at>>8), byte(at)
 	a, _ := netip.AddrFromSlice(b)
 	return a
+}
+
+// clients is the network of the external client's addresses.
+func (l layout) clients(n int) netip.Prefix {
+	if n > 1 {
+		return l.lan
+	}
+	return netip.PrefixFrom(l.client, l.client.BitLen())
 }
 
 // within is an address with the length of its network's prefix.

@@ -3,6 +3,7 @@ package netns
 import (
 	"context"
 	"maps"
+	"net/netip"
 	"os"
 	"strings"
 
@@ -10,11 +11,18 @@ import (
 	"github.com/portlab/portlab/lab/kernel"
 )
 
+// sources are as many addresses, from the first one on, as clients were asked for.
+func (f *fleet) sources(first netip.Addr) []netip.Addr {
+	return kernel.Consecutive(first, max(1, f.spec.Clients))
+}
+
 // Place gives a place for a client.
 func (f *fleet) Place(_ context.Context, v lab.Vantage) (lab.Place, error) {
 	switch v {
 	case lab.External:
-		return f.client, nil
+		return kernel.Place{Namespace: f.client, From: f.sources(f.layout.client)}, nil
+	case lab.Localhost:
+		return kernel.Place{Namespace: f.hostNS, From: f.sources(f.layout.loopback)}, nil
 	case lab.Peer:
 		first := planOf(f.spec, f.blueprint.Front, 0)
 		if alive := f.Blueprint().Replicas; f.spec.Placement == lab.OwnNetns {

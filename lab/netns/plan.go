@@ -29,13 +29,11 @@ func planOf(spec lab.FleetSpec, front lab.Front, i int) plan {
 	r := replicaAt(spec, front, i)
 	p := plan{instance: r.Instance, where: r.Instance, index: i}
 	// A listener of portlab's own, if it was started with one, is not a replica's.
-	p.env = [][2]string{{"INSTANCE", r.Instance}, {"LISTEN_PID", ""}}
+	p.env = [][2]string{{"INSTANCE", r.Instance}, {"PROTOCOL", spec.Protocol.Server()}, {"LISTEN_PID", ""}}
 	host, port := layoutOf(spec.Family).any.String(), r.Address.Port()
 	switch {
 	case spec.Inherit:
-		for _, at := range front.Endpoints() {
-			p.sockets = append(p.sockets, lab.Socket{Address: at, ReusePort: true})
-		}
+		p.sockets = socketsOf(spec, front)
 		p.env = append(p.env, [2]string{"LISTEN_FDS", strconv.Itoa(len(p.sockets))})
 		return p
 	case spec.Placement == lab.HostNetns:
@@ -48,6 +46,22 @@ func planOf(spec lab.FleetSpec, front lab.Front, i int) plan {
 		p.env = append(p.env, [2]string{"REUSEPORT", "1"})
 	}
 	return p
+}
+
+// socketsOf are those that a replica inherits: listening ones of TCP, on which
+// it answers HTTP whatever its clients speak, and those of another transport.
+func socketsOf(spec lab.FleetSpec, front lab.Front) []lab.Socket {
+	transports := []string{"tcp"}
+	if t := spec.Protocol.Transport(); t != "tcp" {
+		transports = append(transports, t)
+	}
+	var all []lab.Socket
+	for _, t := range transports {
+		for _, at := range front.Endpoints() {
+			all = append(all, lab.Socket{Address: at, Transport: t, ReusePort: true})
+		}
+	}
+	return all
 }
 
 func plansOf(spec lab.FleetSpec, front lab.Front) []plan {

@@ -50,7 +50,7 @@ func (*Runtime) Supports(spec lab.FleetSpec) error {
 	case spec.Replicas > maxReplicas:
 		return lab.Usagef("the netns runtime starts at most %d replicas, not %d: a Linux bridge has no more ports", maxReplicas, spec.Replicas)
 	}
-	return nil
+	return kernel.CheckSources(spec.Vantage, spec.Family, spec.Clients)
 }
 
 func noEngine(what string) error {
