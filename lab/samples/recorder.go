@@ -1,0 +1,95 @@
+package samples
+
+import (
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// Recorder is a [lab.Recorder] on a temporary file. In memory it holds only
+// the samples that wait for one of an earlier request: as many as end while
+// the slowest is under way.
+//
+// The file has no name, so that nothing is left of it, however this process
+// ends. [Encode] puts a copy of it where it is wanted.
+type Recorder struct {
+	file    *os.File
+	buffer  *bufio.Writer
+	zip     *gzip.Writer
+	out     *Writer
+	next    int // number of the request that is written next
+	waiting queue
+	done    *File
+}
+
+// NewRecorder makes a recorder whose file is in dir, such as that of the
+// report, or [os.TempDir]. Close it when nobody reads the samples any more.
+func NewRecorder(dir string) (*Recorder, error) {
+	f, err := os.CreateTemp(dir, ".portlab-samples-")
+	if err != nil {
+		return nil, fmt.Errorf("make a file for the samples: %w", err)
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, fmt.Errorf("take the name of the samples' file away: %w", errors.Join(err, f.Close()))
+	}
+	r := &Recorder{file: f, buffer: bufio.NewWriterSize(f, flushAt)}
+	r.zip, r.out = packed(r.buffer)
+	return r, nil
+}
+
+// Record implements [lab.Recorder].
+func (r *Recorder) Record(s lab.Sample) error {
+	if s.Request != r.next {
+		r.waiting.push(s)
+		return nil
+	}
+	if err := r.write(&s); err != nil {
+		return err
+	}
+	for r.waiting.len() > 0 && r.waiting.least() <= r.next {
+		if err := r.write(r.waiting.pop()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Samples implements [lab.Recorder]. Requests that gave no sample, since the
+// load was cut off, are passed over.
+func (r *Recorder) Samples() (lab.Samples, error) {
+	if r.done != nil {
+		return r.done, nil
+	}
+	for r.waiting.len() > 0 {
+		if err := r.write(r.waiting.pop()); err != nil {
+			return nil, err
+		}
+	}
+	if err := errors.Join(r.out.Close(), r.zip.Close(), r.buffer.Flush()); err != nil {
+		return nil, fmt.Errorf("keep the samples: %w", err)
+	}
+	info, err := r.file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("look at the file of the samples: %w", err)
+	}
+	r.done = &File{file: r.file, size: info.Size(), count: int(r.out.count)}
+	return r.done, nil
+}
+
+// Close takes the file away, and with it the samples that were recorded.
+func (r *Recorder) Close() error { return r.file.Close() }
+
+func (r *Recorder) write(s *lab.Sample) error {
+	if s.Request < r.next {
+		return fmt.Errorf("keep the samples: there are two of request %d", s.Request)
+	}
+	r.next = s.Request + 1
+	if err := r.out.Write(s); err != nil {
+		return fmt.Errorf("keep the samples: %w: is there space left in the folder for them?", err)
+	}
+	return nil
+}
