@@ -1,10 +1,6 @@
 package lab
 
-import (
-	"math"
-	"slices"
-	"time"
-)
+import "time"
 
 // Measurement is a fold over samples.
 type Measurement struct {
@@ -23,6 +19,20 @@ type Measurement struct {
 	Instances   []Instance    // one for each replica, silent ones included, in the fleet's order
 	// Unnamed counts the answers that did not say who gave them.
 	Unnamed int
+	// Scheduled is from the first due time to the last, and Offered from the
+	// first due time to when the last request was begun. An open loop in which
+	// the second is much longer did not reach its rate.
+	Scheduled time.Duration
+	Offered   time.Duration
+	// Opened counts the connections that were opened for a counted request,
+	// answered or not.
+	Opened int
+	// Targets is to how many addresses and ports requests went.
+	Targets int
+	// Details is what the system said of the first fault of each class.
+	Details map[Fault]string
+	// Address is what the replicas saw of the client's address.
+	Address ClientAddress
 	// Outside: connections were counted from outside, in the replicas' network
 	// namespaces, because the answers do not say who gave them.
 	Outside bool
@@ -40,92 +50,15 @@ type Instance struct {
 	Clients     []string // distinct client addresses that the replica saw, at most 10
 }
 
-// Quantiles of a set of durations. Without any, all are zero.
-type Quantiles struct {
-	Count int           `json:"count"`
-	Min   time.Duration `json:"min_ns"`
-	Mean  time.Duration `json:"mean_ns"`
-	P50   time.Duration `json:"p50_ns"`
-	P90   time.Duration `json:"p90_ns"`
-	P99   time.Duration `json:"p99_ns"`
-	P999  time.Duration `json:"p999_ns"`
-	Max   time.Duration `json:"max_ns"`
-}
-
-// QuantilesOf sorts durations in place and reads their quantiles off by the
-// nearest-rank method: each is a value that occurred.
-func QuantilesOf(d []time.Duration) Quantiles {
-	if len(d) == 0 {
-		return Quantiles{}
-	}
-	slices.Sort(d)
-	var sum float64
-	for _, x := range d {
-		sum += float64(x)
-	}
-	at := func(q float64) time.Duration {
-		return d[max(int(math.Ceil(q*float64(len(d))))-1, 0)]
-	}
-	return Quantiles{
-		Count: len(d), Min: d[0], Max: d[len(d)-1],
-		Mean: time.Duration(sum / float64(len(d))),
-		P50:  at(0.50), P90: at(0.90), P99: at(0.99), P999: at(0.999),
-	}
-}
-
-// Measure folds samples into what they say about these replicas. An answer of
-// an instance that is not among them is counted under its own name, weight 0.
+// Measure folds samples into what they say about these replicas, in bounded
+// memory. An answer of an instance that is not among them is counted under its
+// own name, weight 0.
 func Measure(samples Samples, replicas []Replica) Measurement {
-	m := Measurement{Requests: samples.Len(), Faults: map[Fault]int{}}
-	f := folds{index: map[string]int{}}
-	shares := Shares(replicas)
-	for i, r := range replicas {
-		f.add(Instance{Name: r.Instance, Weight: r.Weight, Expected: shares[i]})
-	}
-	var all, connect, first, response, service, lag []time.Duration
-	begin, end := time.Duration(math.MaxInt64), time.Duration(0)
-	counted := map[int]bool{}
+	f := newFold(replicas)
 	for s := range samples.All() {
-		begin, end = min(begin, s.Due), max(end, s.Done)
-		lag = append(lag, s.Begun-s.Due)
-		m.Duplicates += s.Duplicates
-		if s.Reordered {
-			m.Reordered++
-		}
-		if !s.OK() {
-			m.Faults[s.Fault]++
-			continue
-		}
-		all = append(all, s.Latency())
-		connect = append(connect, max(s.Connected-s.Due, 0))
-		first = append(first, s.FirstByte-s.Due)
-		response = append(response, s.Response())
-		if s.Service > 0 {
-			service = append(service, s.Service)
-		}
-		if s.Instance == "" {
-			m.Unnamed++
-		} else {
-			f.count(s, !counted[s.Connection])
-		}
-		if !counted[s.Connection] {
-			counted[s.Connection] = true
-			m.Connections++
-		}
+		f.sample(&s)
 	}
-	if samples.Len() > 0 {
-		m.Elapsed = end - begin
-	}
-	m.Latency, m.Connect, m.FirstByte = QuantilesOf(all), QuantilesOf(connect), QuantilesOf(first)
-	m.Response, m.Service, m.Lag = QuantilesOf(response), QuantilesOf(service), QuantilesOf(lag)
-	m.Instances = f.instances
-	named := 0
-	for i := range m.Instances {
-		m.Instances[i].Latency = QuantilesOf(f.latency[i])
-		named += m.Instances[i].Connections
-	}
-	m.share(named)
-	return m
+	return f.measurement(samples.Len())
 }
 
 // CountFromOutside replaces the counts of connections by those taken in the
@@ -164,40 +97,5 @@ func (m *Measurement) share(total int) {
 	}
 	for i := range m.Instances {
 		m.Instances[i].Share = float64(m.Instances[i].Connections) / float64(total)
-	}
-}
-
-// maxClients is how many distinct client addresses are kept for an instance:
-// enough to see whether the address is preserved.
-const maxClients = 10
-
-type folds struct {
-	index     map[string]int
-	instances []Instance
-	latency   [][]time.Duration
-}
-
-func (f *folds) add(in Instance) int {
-	f.index[in.Name] = len(f.instances)
-	f.instances = append(f.instances, in)
-	f.latency = append(f.latency, nil)
-	return len(f.instances) - 1
-}
-
-func (f *folds) count(s Sample, newConnection bool) {
-	i, ok := f.index[s.Instance]
-	if !ok {
-		i = f.add(Instance{Name: s.Instance})
-	}
-	in := &f.instances[i]
-	in.Requests++
-	if newConnection {
-		in.Connections++
-	}
-	f.latency[i] = append(f.latency[i], s.Latency())
-	if s.ReplicaSaw.IsValid() && len(in.Clients) < maxClients {
-		if a := s.ReplicaSaw.Addr().String(); !slices.Contains(in.Clients, a) {
-			in.Clients = append(in.Clients, a)
-		}
 	}
 }

@@ -1,8 +1,6 @@
 package lab
 
-import (
-	"time"
-)
+import "time"
 
 // SchemaVersion is that of [Result] as JSON; docs/result.schema.json describes
 // it. It changes when a field changes its meaning or goes away.
@@ -110,7 +108,8 @@ func (r *Result) Fold(samples Samples, accepted map[string]uint64) Measurement {
 	r.Response, r.Service, r.Lag = m.Response, m.Service, m.Lag
 	r.Duplicates, r.Reordered = m.Duplicates, m.Reordered
 	r.CountedOutside = m.Outside
-	r.ClientAddress = clientAddress(samples)
+	r.ClientAddress = m.Address
+	r.Warnings = r.warnings(m, samples)
 	r.Instances = nil
 	for _, in := range m.Instances {
 		r.Instances = append(r.Instances, InstanceResult{
@@ -142,18 +141,4 @@ func (r *Result) Refuted() bool {
 		}
 	}
 	return false
-}
-
-func clientAddress(samples Samples) ClientAddress {
-	seen := AddressUnknown
-	for s := range samples.All() {
-		if !s.OK() || !s.ReplicaSaw.IsValid() || !s.Local.IsValid() {
-			continue
-		}
-		if s.ReplicaSaw.Addr().Unmap() != s.Local.Addr().Unmap() {
-			return AddressLost
-		}
-		seen = AddressKept
-	}
-	return seen
 }

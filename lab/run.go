@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -70,6 +71,9 @@ func Run(ctx context.Context, t *Trial) (res *Result, samples Samples, err error
 	m := res.Fold(samples, accepted)
 	res.Verdicts = t.judge(res, m, samples)
 	lap(&res.Timings.Judge, at)
+	if err := samples.Err(); err != nil {
+		return res, samples, fmt.Errorf("read the samples again: %w", err)
+	}
 	if t.Hold != nil {
 		res.Timings.Total = time.Since(begun)
 		err = t.Hold(ctx, fleet, res, samples)

@@ -25,6 +25,7 @@ func TestRunGivesAWholeResultAndLeavesNothing(t *testing.T) {
 	}
 	r.did(t, whole...)
 	each := lab.QuantilesOf(slices.Repeat([]time.Duration{time.Millisecond}, 8))
+	none := lab.QuantilesOf(make([]time.Duration, 8))
 	half := lab.QuantilesOf(slices.Repeat([]time.Duration{time.Millisecond}, 4))
 	want := &lab.Result{
 		SchemaVersion: lab.SchemaVersion, Run: "k3f5a2", Started: fakeStart,
@@ -33,6 +34,7 @@ func TestRunGivesAWholeResultAndLeavesNothing(t *testing.T) {
 		Front: blueprint.Front, Fleet: blueprint.Replicas, Plan: r.Plan,
 		Connections: 8, Requests: 8, Faults: map[lab.Fault]int{},
 		Elapsed: time.Millisecond, Latency: each, Connect: each, FirstByte: each,
+		Response: each, Lag: none, Warnings: []string{},
 		Instances: []lab.InstanceResult{
 			{Name: "foo", Connections: 4, Requests: 4, Share: 0.5, Expected: 0.5, Latency: half, Clients: []string{}},
 			{Name: "bar", Connections: 4, Requests: 4, Share: 0.5, Expected: 0.5, Latency: half, Clients: []string{}},
@@ -96,6 +98,7 @@ func TestRunAsksForTheFleetThatTheStrategyNeeds(t *testing.T) {
 	want := lab.FleetSpec{
 		Run: "k3f5a2", Family: lab.IPv6, Replicas: 2, Placement: lab.SharedNetns, ReusePort: true,
 		Publish: lab.PublishSandbox, Vantage: lab.Peer, Port: 1234,
+		Protocol: lab.HTTP1, Clients: 1,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
