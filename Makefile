@@ -3,6 +3,8 @@
 # The versions of the tools, here and nowhere else.
 GOLANGCI_LINT_VERSION := v2.15.0
 DOCKER_PROXY_VERSION  := v2.0.0-beta.24
+# What `make bench-peers` compares with. Newer versions of fortio need a module that not every proxy has.
+PEERS := wrk ab hey@v0.1.5 vegeta@v12.13.0 fortio@v1.68.2 oha@1.16.0 wrk2
 
 BIN      := $(CURDIR)/bin
 LINTER   := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
@@ -11,6 +13,8 @@ LDFLAGS  := -s -w -X main.version=$(VERSION)
 # What `make run` measures: make run RUN="reuseport --replicas 4"
 RUN      ?= dnat --replicas 2 --requests 300
 FUZZTIME ?= 10s
+# How often `make bench-peers` measures each tool with each load.
+ROUNDS   ?= 7
 # Unit tests only: the scenarios measure, and the race detector slows what they measure.
 UNITS     = $(shell go list ./... | grep -v /scenarios)
 GOTEST   := go test -timeout 15m
@@ -19,11 +23,11 @@ GOTEST   := go test -timeout 15m
 export PORTLAB_DOCKER_PROXY ?= $(wildcard $(BIN)/docker-proxy)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build engine tools race fuzz bench lint vet fmt shellcheck image clean
+.PHONY: help run test build engine tools race fuzz bench bench-peers lint vet fmt shellcheck image clean
 
 help: ## list what can be made
 	@echo 'make TARGET, where TARGET is one of'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 run: setup build ## set up what is missing, then put two replicas behind one port and measure
 	@.ci/run-or-sudo $(BIN)/portlab run $(RUN)
@@ -51,6 +55,11 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem $(UNITS)
 	go test -run '^$$' -bench . -benchtime 5x ./scenarios
+
+bench-peers: ## install other load generators and compare portlab's with them, side by side: some 12 minutes
+	@.ci/setup go modules ip curl
+	.ci/peers $(PEERS)
+	PORTLAB_PEERS=$(BIN)/peers go test -run '^$$' -bench '^BenchmarkPeers$$' -benchtime $(ROUNDS)x -timeout 60m ./scenarios
 
 lint: fmt vet shellcheck $(LINTER) ## check format, code and scripts
 	$(LINTER) run
