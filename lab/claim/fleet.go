@@ -1,6 +1,7 @@
 package claim
 
 import (
+	"iter"
 	"math"
 	"net/netip"
 
@@ -42,49 +43,59 @@ func fleetOf(m lab.Measurement) fleet {
 	return f
 }
 
-// recount replaces the counts by those of the given connections.
-func (f *fleet) recount(samples []lab.Sample) {
+// recount leaves out the connections whose pair of client and target address
+// and port was used before, and says how many these are.
+func (f *fleet) recount(samples lab.Samples) (repeated int) {
 	index := map[string]int{}
 	for i, name := range f.names {
 		index[name] = i
 	}
-	clear(f.counts)
-	f.n = 0
-	for _, s := range samples {
+	counts, n := make([]int, len(f.counts)), 0
+	seen := tuples{}
+	for s := range connections(samples) {
+		if s.Local.IsValid() && !seen.add(s.Local, s.Target) {
+			repeated++
+			continue
+		}
 		if i, ok := index[s.Instance]; ok {
-			f.counts[i]++
-			f.n++
+			counts[i]++
+			n++
 		}
 	}
+	// Where nothing is left out, the counts of the measurement stand: they know
+	// connections that the samples do not.
+	if repeated > 0 {
+		f.counts, f.n = counts, n
+	}
+	return repeated
 }
 
 // connections are the first answered sample of each connection, in the order
 // in which they were due, where the answer says who gave it.
-func connections(samples lab.Samples) []lab.Sample {
-	var first []lab.Sample
-	seen := map[int]bool{}
-	for s := range samples.All() {
-		if s.OK() && s.Instance != "" && !seen[s.Connection] {
-			seen[s.Connection] = true
-			first = append(first, s)
+func connections(samples lab.Samples) iter.Seq[lab.Sample] {
+	return func(yield func(lab.Sample) bool) {
+		var seen lab.Bitset
+		for s := range samples.All() {
+			if s.OK() && s.Instance != "" && seen.Add(s.Connection) && !yield(s) {
+				return
+			}
 		}
 	}
-	return first
 }
 
-// freshTuples keeps the first connection of each pair of client and target
-// address and port, and says how many it left out.
-func freshTuples(samples []lab.Sample) (fresh []lab.Sample, repeated int) {
-	type tuple struct{ local, target netip.AddrPort }
-	seen := map[tuple]bool{}
-	for _, s := range samples {
-		t := tuple{s.Local, s.Target}
-		if s.Local.IsValid() && seen[t] {
-			repeated++
-			continue
-		}
-		seen[t] = true
-		fresh = append(fresh, s)
+// tuples is a set of pairs of client and target: a bit for each client port.
+type tuples map[route]*lab.Bitset
+
+type route struct {
+	client netip.Addr
+	target netip.AddrPort
+}
+
+// add says whether the pair is new.
+func (t tuples) add(local, target netip.AddrPort) bool {
+	r := route{local.Addr(), target}
+	if t[r] == nil {
+		t[r] = &lab.Bitset{}
 	}
-	return fresh, repeated
+	return t[r].Add(int(local.Port()))
 }

@@ -65,10 +65,18 @@ func (c LatencyIndependent) Judge(e lab.Evidence) lab.Verdict {
 	return v
 }
 
-// latencyTable counts the answered requests by instance and latency class.
+// latencyTable counts the answered requests by instance and latency class, in
+// two passes: one for the quartiles, one for the table. A latency that equals a
+// quartile belongs to the class below it, so equal latencies share a class, and
+// a class may stay empty.
 func latencyTable(samples lab.Samples) (table [][]int, n int) {
-	var latencies []time.Duration
-	var rows []int
+	var all lab.Distribution
+	for s := range samples.All() {
+		if s.OK() && s.Instance != "" {
+			all.Record(s.Latency())
+		}
+	}
+	bounds := [3]time.Duration{all.Quantile(0.25), all.Quantile(0.5), all.Quantile(0.75)}
 	index := map[string]int{}
 	for s := range samples.All() {
 		if !s.OK() || s.Instance == "" {
@@ -78,15 +86,17 @@ func latencyTable(samples lab.Samples) (table [][]int, n int) {
 		if !ok {
 			row = len(index)
 			index[s.Instance] = row
-			table = append(table, make([]int, 4))
+			table = append(table, make([]int, len(bounds)+1))
 		}
-		rows = append(rows, row)
-		latencies = append(latencies, s.Latency())
+		class := 0
+		for _, b := range bounds {
+			if s.Latency() > b {
+				class++
+			}
+		}
+		table[row][class]++
 	}
-	for i, class := range stat.Quartiles(latencies) {
-		table[rows[i]][class]++
-	}
-	return table, len(rows)
+	return table, all.Count()
 }
 
 func whyNothing(instances, n int) string {

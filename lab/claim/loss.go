@@ -8,8 +8,9 @@ import (
 )
 
 // NoLoss claims that no request fails. One failure refutes it. Requests that
-// failed because the client ran out of something are the client's own: they are
-// neither counted nor blamed on the strategy.
+// failed because the client ran out of something are not blamed on the
+// strategy: what became of them with a better client is not known, so without
+// any other failure the claim is inconclusive.
 type NoLoss struct{}
 
 // Name implements [lab.Claim].
@@ -22,13 +23,18 @@ func (c NoLoss) Judge(e lab.Evidence) lab.Verdict {
 	own := m.Faults[lab.ClientLimit]
 	n, failed := m.Requests-own, m.Failed()-own
 	v := newVerdict(c, n)
-	if own > 0 {
-		v.Warnings = append(v.Warnings, fmt.Sprintf(
-			"the client itself ran out of ports, descriptors or memory for %s: they are not counted", count(own, "request")))
-	}
-	if n < 1 {
+	if n < 1 && own == 0 {
 		v.Sentence = "cannot tell: no request was made that could have been lost"
 		return v
+	}
+	const limited = "the client itself ran out of ports, descriptors or memory for"
+	if own > 0 && failed == 0 {
+		v.Sentence = fmt.Sprintf("cannot tell: %s %s of %s, which says nothing about the strategy; none of the others failed",
+			limited, thousands(own), count(m.Requests, "request"))
+		return v
+	}
+	if own > 0 {
+		v.Warnings = append(v.Warnings, fmt.Sprintf("%s %s: they are not counted", limited, count(own, "request")))
 	}
 	v.Test, v.Confidence = "count of failures, exact binomial interval", Confidence
 	v.Effect, v.EffectName = number(float64(failed)/float64(n)), "loss rate"

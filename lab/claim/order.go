@@ -26,7 +26,7 @@ func (Order) Name() string { return "the order of the instances fits the strateg
 // Judge implements [lab.Claim]. The effect is the rate of repeats, the
 // statistic that of the runs test.
 func (c Order) Judge(e lab.Evidence) lab.Verdict {
-	sequence, instances := sequenceOf(e.Samples)
+	sequence, instances := sequenceOf(e)
 	v := newVerdict(c, len(sequence))
 	o, err := stat.RunsTest(sequence, e.Plan.Seed)
 	switch {
@@ -72,12 +72,13 @@ func judgeOne(v lab.Verdict, e lab.Evidence, instances []string) lab.Verdict {
 
 // sequenceOf numbers the instances of the connections in the order in which
 // these were due.
-func sequenceOf(samples lab.Samples) (sequence []int, instances []string) {
-	index := map[string]int{}
-	for _, s := range connections(samples) {
+func sequenceOf(e lab.Evidence) (sequence []int32, instances []string) {
+	index := map[string]int32{}
+	sequence = make([]int32, 0, e.Measurement.Connections)
+	for s := range connections(e.Samples) {
 		i, ok := index[s.Instance]
 		if !ok {
-			i = len(instances)
+			i = int32(len(instances))
 			index[s.Instance] = i
 			instances = append(instances, s.Instance)
 		}

@@ -35,11 +35,17 @@ func TestNoLoss(t *testing.T) {
 	if v.Interval[0] <= 0 || v.Interval[0] > 0.01 || v.Interval[1] < 0.01 {
 		t.Errorf("interval %v", *v.Interval)
 	}
-	v = check(t, claim.NoLoss{}, spoil(7, lab.ClientLimit), lab.Held, "none of 293")
-	if !warned(v, "7 requests") {
-		t.Errorf("warnings %q", v.Warnings)
+	check(t, claim.NoLoss{}, spoil(7, lab.ClientLimit), lab.Inconclusive, "the client itself ran out of ports, descriptors or memory for 7 of 300 requests")
+	check(t, claim.NoLoss{}, spoil(300, lab.ClientLimit), lab.Inconclusive, "for 300 of 300 requests")
+	both := answers(turns(300, 2))
+	for i := range 10 {
+		both[i].Fault = lab.ClientLimit
 	}
-	check(t, claim.NoLoss{}, spoil(300, lab.ClientLimit), lab.Inconclusive, "cannot tell")
+	both[20].Fault = lab.Reset
+	v = check(t, claim.NoLoss{}, evidence(lab.Random, equal(2), both), lab.Refuted, "1 of 290 requests failed")
+	if !warned(v, "10 requests") || strings.Contains(v.Sentence, string(lab.ClientLimit)) {
+		t.Errorf("%q, warnings %q", v.Sentence, v.Warnings)
+	}
 }
 
 func TestEveryInstance(t *testing.T) {

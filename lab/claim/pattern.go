@@ -18,7 +18,7 @@ const (
 )
 
 // patternOf names an order by where the interval of its rate of repeats lies.
-func patternOf(o stat.Order, in stat.Interval, sequence []int) pattern {
+func patternOf(o stat.Order, in stat.Interval, sequence []int32) pattern {
 	chance := o.Expected / float64(o.Pairs)
 	turns := leastRate(sequence)
 	switch {
@@ -36,8 +36,8 @@ func patternOf(o stat.Order, in stat.Interval, sequence []int) pattern {
 
 // leastRate is the least possible rate of repeats: above 0 only where one
 // instance has more than half of the connections.
-func leastRate(sequence []int) float64 {
-	counts := map[int]int{}
+func leastRate(sequence []int32) float64 {
+	counts := map[int32]int{}
 	most := 0
 	for _, i := range sequence {
 		counts[i]++

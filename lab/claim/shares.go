@@ -43,9 +43,7 @@ func (c Shares) Judge(e lab.Evidence) lab.Verdict {
 	v := newVerdict(c, f.n)
 	v.Warnings = append(v.Warnings, countWarnings(e.Measurement)...)
 	if e.Null == lab.Hash && !e.Measurement.Outside {
-		fresh, repeated := freshTuples(connections(e.Samples))
-		if repeated > 0 {
-			f.recount(fresh)
+		if repeated := f.recount(e.Samples); repeated > 0 {
 			v.N = f.n
 			v.Warnings = append(v.Warnings, fmt.Sprintf(
 				"%s came from addresses and ports that had been used before: a hash sends them the same way, so each pair counts once",

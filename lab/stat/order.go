@@ -34,6 +34,10 @@ type Order struct {
 	Warnings []string
 }
 
+// Category is the number of a category. Of a great many observations, 32 bits
+// for each are enough.
+type Category interface{ ~int | ~int32 }
+
 // RunsTest tests whether the order of observations is random, whatever their
 // shares: the Wald-Wolfowitz runs test, generalised to k categories (Mood
 // 1940, "The distribution theory of runs"), told by its repeats. Categories
@@ -41,7 +45,7 @@ type Order struct {
 // normal where its variance allows that, and found by random permutations
 // where it does not. It returns [ErrNoObservations] for fewer than two
 // observations and [ErrOneCategory] where nothing can vary.
-func RunsTest(sequence []int, seed uint64) (Order, error) {
+func RunsTest[C Category](sequence []C, seed uint64) (Order, error) {
 	if len(sequence) < 2 {
 		return Order{}, ErrNoObservations
 	}
@@ -67,7 +71,7 @@ func RunsTest(sequence []int, seed uint64) (Order, error) {
 		o.normal()
 		return o, nil
 	}
-	o.permute(sequence, seed)
+	permute(&o, sequence, seed)
 	return o, nil
 }
 
@@ -80,14 +84,14 @@ func (o *Order) normal() {
 }
 
 // permute fills in the p-values from random permutations.
-func (o *Order) permute(sequence []int, seed uint64) {
+func permute[C Category](o *Order, sequence []C, seed uint64) {
 	draws := min(Draws, maxWork/o.N)
 	if draws < Draws {
 		o.Warnings = append(o.Warnings, "the observations are many and one category is rare: fewer permutations than usual were drawn")
 	}
 	o.Test = "runs test, permutations"
 	rng := newRand(seed)
-	shuffled := append([]int{}, sequence...)
+	shuffled := append([]C{}, sequence...)
 	few, many := 0, 0
 	for range draws {
 		rng.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
@@ -103,7 +107,7 @@ func (o *Order) permute(sequence []int, seed uint64) {
 	o.P = min(2*min(o.PFew, o.PMany), 1)
 }
 
-func repeats(sequence []int) int {
+func repeats[C Category](sequence []C) int {
 	r := 0
 	for i := 1; i < len(sequence); i++ {
 		if sequence[i] == sequence[i-1] {
@@ -113,8 +117,8 @@ func repeats(sequence []int) int {
 	return r
 }
 
-func tally(sequence []int) map[int]int {
-	counts := map[int]int{}
+func tally[C Category](sequence []C) map[C]int {
+	counts := map[C]int{}
 	for _, c := range sequence {
 		counts[c]++
 	}

@@ -3,9 +3,7 @@ package stat
 import (
 	"errors"
 	"math"
-	"slices"
 	"testing"
-	"time"
 )
 
 func TestTableRefuses(t *testing.T) {
@@ -47,23 +45,5 @@ func TestTableWithTwoObservations(t *testing.T) {
 	}
 	if got.P < 0.9 {
 		t.Errorf("two observations gave p = %v", got.P)
-	}
-}
-
-func TestQuartiles(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		d    []time.Duration
-		want []int
-	}{
-		{"none", nil, nil},
-		{"one", []time.Duration{5}, []int{0}},
-		{"eight", []time.Duration{8, 1, 2, 7, 3, 6, 4, 5}, []int{3, 0, 0, 3, 1, 2, 1, 2}},
-		{"all equal", []time.Duration{4, 4, 4, 4, 4}, []int{0, 0, 0, 0, 0}},
-		{"ties", []time.Duration{1, 1, 1, 1, 1, 9, 9, 9}, []int{0, 0, 0, 0, 0, 2, 2, 2}},
-	} {
-		if got := Quartiles(c.d); !slices.Equal(got, c.want) {
-			t.Errorf("%s: %v, want %v", c.name, got, c.want)
-		}
 	}
 }
