@@ -21,10 +21,12 @@ const (
 const statusClientClosed = 499
 
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
-	switch r.URL.Path {
-	case "/metrics":
+	switch {
+	case wantsWebSocket(r):
+		s.upgrade(w, r)
+	case r.URL.Path == "/metrics":
 		s.metrics.handler().ServeHTTP(w, r)
-	case "/healthz":
+	case r.URL.Path == "/healthz":
 		s.health(w)
 	default:
 		s.greet(w, r)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -26,14 +25,16 @@ var ErrConfig = errors.New("bad configuration")
 // Config says what an http_server is.
 type Config struct {
 	Instance string // the name that its answers carry; see [wire.CheckInstance]
-	// Inherit is how many listening TCP sockets the process was started with,
-	// from file descriptor 3 on. If it is more than 0, the server takes these,
-	// once in the life of the process, and Hosts, Port and ReusePort do not
-	// matter.
+	// Protocol is what it speaks beside HTTP; empty: nothing.
+	Protocol Protocol
+	// Inherit is how many sockets the process was started with, from file
+	// descriptor 3 on: listening ones of TCP and, where Protocol is UDP, at least
+	// one of UDP. If it is more than 0, the server takes these, once in the life
+	// of the process, and Hosts, Port and ReusePort do not matter.
 	Inherit uint16
 	Hosts   []netip.Addr // the addresses to listen on, each once; [::] means IPv6 alone
-	// Port is the TCP port, the same on all addresses; 0: one that the kernel
-	// picks, and [Server.Addresses] tells.
+	// Port is the TCP port, and the UDP port, the same on all addresses; 0: one
+	// that the kernel picks, and [Server.Addresses] tells.
 	Port         uint16
 	ReusePort    bool          // set SO_REUSEPORT, socket(7), so that others may listen there too
 	DrainTimeout time.Duration // how long to wait for requests under way at the end; 0: not at all
@@ -43,11 +44,13 @@ type Config struct {
 // empty one counts as not set:
 //
 //	INSTANCE       instance name; default: the host's name
+//	PROTOCOL       what it speaks beside HTTP: tcp, udp; default http, for nothing
 //	HOST           comma-separated IP addresses to listen on; default 0.0.0.0
-//	PORT           TCP port; default 8080
+//	PORT           TCP port, and UDP port; default 8080
 //	REUSEPORT      1 sets SO_REUSEPORT; default 0
 //	DRAIN_TIMEOUT  duration such as 500ms; default 10s
-//	LISTEN_FDS     listening TCP sockets to take, from file descriptor 3 on
+//	LISTEN_FDS     sockets to take, from file descriptor 3 on: listening ones of
+//	               TCP, and with PROTOCOL=udp at least one of UDP
 //	LISTEN_PID     process that is to take them; default: whichever reads this
 //
 // The last two are those of socket activation, sd_listen_fds(3). Where sockets
@@ -60,12 +63,13 @@ type Config struct {
 // The error names the variable and wraps [ErrConfig].
 func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	var c Config
-	var errs [4]error
+	var errs [5]error
 	c.Instance, errs[0] = instance(getenv("INSTANCE"))
 	c.DrainTimeout, errs[1] = drainTimeout(or(getenv("DRAIN_TIMEOUT"), DefaultDrainTimeout.String()))
 	c.Inherit, errs[2] = inherited(getenv("LISTEN_FDS"), getenv("LISTEN_PID"), os.Getpid())
+	c.Protocol, errs[3] = protocol(or(getenv("PROTOCOL"), string(HTTP)))
 	if c.Inherit == 0 {
-		errs[3] = c.readSockets(getenv)
+		errs[4] = c.readSockets(getenv)
 	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return Config{}, fmt.Errorf("%w: %w", ErrConfig, err)
@@ -94,15 +98,18 @@ func (c Config) check() error {
 	if len(c.Hosts) == 0 && c.Inherit == 0 {
 		return fmt.Errorf("%w: no address to listen on", ErrConfig)
 	}
+	if _, err := protocol(or(string(c.Protocol), string(HTTP))); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
 	return nil
 }
 
-// listeners are those of the server: inherited, or opened now.
-func (c Config) listeners(ctx context.Context) ([]net.Listener, error) {
+// open gives the sockets of the server: inherited, or opened now.
+func (c Config) open(ctx context.Context) (*opened, error) {
 	if c.Inherit > 0 {
-		return inherit(c.Inherit)
+		return inherit(c.Inherit, c.Protocol == UDP)
 	}
-	return listen(ctx, c.addresses(), c.ReusePort)
+	return listen(ctx, c.addresses(), c.ReusePort, c.Protocol == UDP)
 }
 
 // addresses are where the server is to listen.

@@ -27,6 +27,20 @@
 //	?delay=5ms    wait so long before the answer; at most [MaxDelay]
 //	?body=1024    answer with so many bytes; at most [MaxBody]
 //
+// Its TCP port speaks HTTP/1.1, HTTP/2 with prior knowledge (RFC 9113, 3.3) and
+// WebSocket (RFC 6455): a handshake for any path is accepted, and each text
+// message is a request of the line protocol,
+//
+//	portlab 7 /?delay=5ms&body=10
+//	7 v=1, instance="foo", conn=1, req=1, client="192.0.2.1:4711", service-ns=5012345 xxxxxxxxxx
+//
+// in which the client gives the number and the path, and the answer has the
+// value of that header and as many bytes x as were asked for. What cannot be
+// read is answered with the number and the word error. [Config.Protocol] has
+// the server speak it on TCP connections too, beside HTTP, or in UDP datagrams
+// to the port of the same number. UDP has no connections: a client's address
+// and port stands for one, and [MaxPeers] of them are known at a time.
+//
 // /healthz answers 200, or 503 while the server drains. /metrics answers in
 // the text format of Prometheus.
 package servers

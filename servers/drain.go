@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -21,44 +22,53 @@ const lastWords = 250 * time.Millisecond
 type drainer struct {
 	draining atomic.Bool
 	mu       sync.Mutex
-	states   map[net.Conn]http.ConnState // of open connections
-	active   int                         // connections with a request under way
+	states   map[io.Closer]http.ConnState // of open connections
+	active   int                          // connections with a request under way, and datagrams
+	over     bool                         // no connection is adopted any more
+	adopted  sync.WaitGroup               // connections that net/http has given away
 }
 
-// serve answers on all listeners until ctx ends, and then drains: it calls
-// told, closes the listeners, answers with "Connection: close" what is under
-// way and what still comes on open connections, and closes these once nothing
-// is under way, but not before lastWords have passed. After timeout they are
-// closed in any case; if that cuts off a request, it is an error. When serve
-// returns, nothing is open.
-func (d *drainer) serve(ctx context.Context, s *http.Server, on []net.Listener, timeout time.Duration, told func()) error {
-	d.states = make(map[net.Conn]http.ConnState)
-	s.ConnState = d.track
+// serve answers on all sockets until ctx ends, and then drains: it calls told,
+// closes the listeners, answers the datagrams that have come, answers with
+// "Connection: close" what is under way and what still comes on open
+// connections, and closes these once nothing is under way, but not before
+// lastWords have passed. After timeout they are closed in any case; if that
+// cuts off a request, it is an error. When serve returns, nothing is open.
+func (d *drainer) serve(ctx context.Context, s *http.Server, on sockets, timeout time.Duration, told func()) error {
+	d.states = make(map[io.Closer]http.ConnState)
+	s.ConnState = func(c net.Conn, now http.ConnState) { d.track(c, now) }
 	s.Handler = d.closing(s.Handler)
-	failed := make(chan error, len(on))
-	var accepting sync.WaitGroup
-	for _, l := range on {
-		accepting.Go(func() { failed <- s.Serve(l) })
+	failed := make(chan error, len(on.streams)+len(on.datagrams))
+	var taking sync.WaitGroup
+	for _, l := range on.streams {
+		taking.Go(func() { failed <- fmt.Errorf("accept connections: %w", s.Serve(l)) })
 	}
+	for _, u := range on.datagrams {
+		taking.Go(func() { failed <- fmt.Errorf("receive datagrams: %w", u.serve(&d.draining)) })
+	}
+	var err error
 	select {
-	case err := <-failed:
-		err = errors.Join(fmt.Errorf("accept connections: %w", err), s.Close())
-		accepting.Wait()
-		return err
+	case err = <-failed:
+		timeout = 0
+		d.draining.Store(true)
 	case <-ctx.Done():
+		d.draining.Store(true)
+		told()
 	}
-	d.draining.Store(true)
-	told()
-	err := closeAll(on)
-	accepting.Wait()
-	if cut := d.wait(timeout); cut > 0 {
+	for _, u := range on.datagrams {
+		u.stop()
+	}
+	err = errors.Join(err, closeAll(on.streams))
+	taking.Wait()
+	if cut := d.wait(timeout); cut > 0 && err == nil {
 		err = errors.Join(err, fmt.Errorf("drain: %d requests still under way after %v were cut off", cut, timeout))
 	}
-	return errors.Join(err, s.Close())
+	d.part()
+	return errors.Join(err, s.Close(), closeAll(on.datagrams))
 }
 
 // track follows the states of connections.
-func (d *drainer) track(c net.Conn, now http.ConnState) {
+func (d *drainer) track(c io.Closer, now http.ConnState) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.states[c] == http.StateActive {
@@ -74,6 +84,32 @@ func (d *drainer) track(c net.Conn, now http.ConnState) {
 	d.states[c] = now
 }
 
+// adopt serves a connection that is no longer net/http's, on a goroutine of
+// its own. It returns false where it is too late for that.
+func (d *drainer) adopt(c io.Closer, serve func()) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.over {
+		return false
+	}
+	d.states[c] = http.StateIdle
+	d.adopted.Go(func() {
+		serve()
+		d.track(c, http.StateClosed)
+	})
+	return true
+}
+
+// begin counts a datagram that is under way, and end one that no longer is.
+func (d *drainer) begin() { d.add(1) }
+func (d *drainer) end()   { d.add(-1) }
+
+func (d *drainer) add(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.active += n
+}
+
 // wait returns when the connections may be closed, and how many of them carry
 // a request even so.
 func (d *drainer) wait(timeout time.Duration) int {
@@ -83,10 +119,23 @@ func (d *drainer) wait(timeout time.Duration) int {
 		active, open := d.active, len(d.states)
 		d.mu.Unlock()
 		waited := time.Since(begun)
-		if open == 0 || waited >= timeout || active == 0 && waited >= lastWords {
+		if open+active == 0 || waited >= timeout || active == 0 && waited >= lastWords {
 			return active
 		}
 	}
+}
+
+// part closes all connections, and waits for those that are not net/http's.
+func (d *drainer) part() {
+	d.mu.Lock()
+	d.over = true
+	var closing sync.WaitGroup
+	for c := range d.states {
+		closing.Go(func() { _ = c.Close() }) // it may take leave, which takes time
+	}
+	d.mu.Unlock()
+	closing.Wait()
+	d.adopted.Wait()
 }
 
 // closing has answers close their connections from the drain on.
@@ -104,7 +153,7 @@ type closingWriter struct {
 }
 
 func (w *closingWriter) WriteHeader(status int) {
-	if w.d.draining.Load() {
+	if w.d.draining.Load() && status != http.StatusSwitchingProtocols {
 		w.Header().Set("Connection", "close") // RFC 9112, section 9.6
 	}
 	w.ResponseWriter.WriteHeader(status)

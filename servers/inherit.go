@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -40,36 +41,43 @@ func inherited(count, owner string, pid int) (uint16, error) {
 	return uint16(n), nil
 }
 
-// inherit takes listening TCP sockets with which the process was started, n
-// from firstInherited on. It takes all of them or, where one is something
-// else, none. What it takes is closed at an exec, and no longer at the file
-// descriptor where it was. The error wraps [ErrConfig].
-func inherit(n uint16) (_ []net.Listener, err error) {
-	var open []net.Listener
+// inherit takes sockets with which the process was started, n from
+// firstInherited on: listening ones of TCP and, where datagrams are wanted, at
+// least one of UDP. It takes all of them or, where one is something else, none.
+// What it takes is closed at an exec, and no longer at the file descriptor
+// where it was. The error wraps [ErrConfig].
+func inherit(n uint16, datagrams bool) (_ *opened, err error) {
+	open, wanted := new(opened), "listening TCP"
+	if datagrams {
+		wanted = "UDP or listening TCP"
+	}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("%w: LISTEN_FDS=%d: %w; start the program with as many listening TCP sockets from file descriptor %d on, or unset LISTEN_FDS",
-				ErrConfig, n, errors.Join(err, closeAll(open)), firstInherited)
+			err = fmt.Errorf("%w: LISTEN_FDS=%d: %w; start the program with as many %s sockets from file descriptor %d on, or unset LISTEN_FDS",
+				ErrConfig, n, errors.Join(err, open.close()), wanted, firstInherited)
 		}
 	}()
-	for i := range int(n) {
-		if err := inheritable(firstInherited + i); err != nil {
+	protocols := make([]int, n)
+	for i := range protocols {
+		if protocols[i], err = inheritable(firstInherited+i, datagrams); err != nil {
 			return nil, err
 		}
 	}
-	for i := range int(n) {
-		l, err := take(firstInherited + i)
-		if err != nil {
+	if datagrams && !slices.Contains(protocols, unix.IPPROTO_UDP) {
+		return nil, errors.New("with PROTOCOL=udp one of them must be a UDP socket")
+	}
+	for i, p := range protocols {
+		if err := open.take(firstInherited+i, p); err != nil {
 			return nil, fmt.Errorf("file descriptor %d: %w", firstInherited+i, err)
 		}
-		open = append(open, l)
 	}
 	return open, nil
 }
 
-// inheritable says what is wrong with a file descriptor that is to be a
-// listening TCP socket. MPTCP is not TCP; see listenOne.
-func inheritable(fd int) error {
+// inheritable gives the protocol of a socket, or says what is wrong with a file
+// descriptor that is to be one of those that are wanted. MPTCP is not TCP; see
+// listenOne.
+func inheritable(fd int, datagrams bool) (protocol int, _ error) {
 	var is struct{ domain, protocol, listening int }
 	for _, o := range []struct {
 		name  int
@@ -77,22 +85,37 @@ func inheritable(fd int) error {
 	}{{unix.SO_DOMAIN, &is.domain}, {unix.SO_PROTOCOL, &is.protocol}, {unix.SO_ACCEPTCONN, &is.listening}} {
 		var err error
 		if *o.value, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, o.name); err != nil {
-			return fmt.Errorf("file descriptor %d is not an open socket: %w", fd, err)
+			return 0, fmt.Errorf("file descriptor %d is not an open socket: %w", fd, err)
 		}
 	}
+	internet := is.domain == unix.AF_INET || is.domain == unix.AF_INET6
 	switch {
-	case is.domain != unix.AF_INET && is.domain != unix.AF_INET6, is.protocol != unix.IPPROTO_TCP:
-		return fmt.Errorf("file descriptor %d is a socket, but not of TCP (address family %d, protocol %d)", fd, is.domain, is.protocol)
+	case internet && datagrams && is.protocol == unix.IPPROTO_UDP:
+	case !internet || is.protocol != unix.IPPROTO_TCP:
+		return 0, fmt.Errorf("file descriptor %d is a socket, but not of TCP (address family %d, protocol %d)", fd, is.domain, is.protocol)
 	case is.listening == 0:
-		return fmt.Errorf("file descriptor %d is a TCP socket that does not listen", fd)
+		return 0, fmt.Errorf("file descriptor %d is a TCP socket that does not listen", fd)
 	}
-	return nil
+	return is.protocol, nil
 }
 
-// take makes a listener of a socket. It closes the file descriptor, since
-// [net.FileListener] makes another that is closed at an exec.
-func take(fd int) (net.Listener, error) {
+// take takes a socket over. It closes the file descriptor, since package net
+// makes another that is closed at an exec.
+func (o *opened) take(fd, protocol int) error {
 	f := os.NewFile(uintptr(fd), "inherited socket")
 	defer f.Close()
-	return net.FileListener(f)
+	if protocol == unix.IPPROTO_UDP {
+		c, err := net.FilePacketConn(f)
+		if err != nil {
+			return err
+		}
+		o.datagrams = append(o.datagrams, c.(*net.UDPConn))
+		return nil
+	}
+	l, err := net.FileListener(f)
+	if err != nil {
+		return err
+	}
+	o.streams = append(o.streams, l)
+	return nil
 }

@@ -49,7 +49,25 @@ func TestOnlyListeningTCPSocketsCanBeInherited(t *testing.T) {
 		"idle socket":   {socket(t, unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP), "does not listen"},
 		"listening one": {listening, ""},
 	} {
-		err := inheritable(c.fd)
+		_, err := inheritable(c.fd, false)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+func TestUDPSocketsCanBeInheritedForDatagrams(t *testing.T) {
+	for name, c := range map[string]struct {
+		fd   int
+		want string // "": it can be inherited
+	}{
+		"UDP socket":          {socket(t, unix.AF_INET, unix.SOCK_DGRAM, 0), ""},
+		"UDP socket of IPv6":  {socket(t, unix.AF_INET6, unix.SOCK_DGRAM, 0), ""},
+		"local datagrams":     {socket(t, unix.AF_UNIX, unix.SOCK_DGRAM, 0), "not of TCP (address family 1,"},
+		"idle socket of TCP":  {socket(t, unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP), "does not listen"},
+		"UDP-Lite datagrams ": {socket(t, unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_UDPLITE), "protocol 136"},
+	} {
+		_, err := inheritable(c.fd, true)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
@@ -63,7 +81,7 @@ func TestMPTCPSocketIsNotInherited(t *testing.T) {
 	}
 	defer unix.Close(fd)
 	listenOn(t, fd)
-	if err := inheritable(fd); err == nil || !strings.Contains(err.Error(), "protocol 262") {
+	if _, err := inheritable(fd, true); err == nil || !strings.Contains(err.Error(), "protocol 262") {
 		t.Errorf("an MPTCP socket: %v", err)
 	}
 }

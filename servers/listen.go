@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -12,14 +13,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listen opens TCP listeners. An address with port 0 gets the port of the
-// address before it or, as the first, one that the kernel picks. Either all
-// are open afterwards or none is.
-func listen(ctx context.Context, at []netip.AddrPort, reusePort bool) (_ []net.Listener, err error) {
-	var open []net.Listener
+// opened are the sockets of a server.
+type opened struct {
+	streams   []net.Listener
+	datagrams []*net.UDPConn
+}
+
+func (o *opened) close() error { return errors.Join(closeAll(o.streams), closeAll(o.datagrams)) }
+
+// addresses are those of the listeners or, where there are none, of the UDP
+// sockets.
+func (o *opened) addresses() []netip.AddrPort {
+	if len(o.streams) == 0 {
+		return addressesOf(o.datagrams, (*net.UDPConn).LocalAddr)
+	}
+	return addressesOf(o.streams, net.Listener.Addr)
+}
+
+// listen opens TCP listeners, and UDP sockets beside them if they are wanted.
+// An address with port 0 gets the port of the address before it or, as the
+// first, one that the kernel picks. Either all are open afterwards or none is.
+func listen(ctx context.Context, at []netip.AddrPort, reusePort, datagrams bool) (_ *opened, err error) {
+	open := new(opened)
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, closeAll(open))
+			err = errors.Join(err, open.close())
 		}
 	}()
 	var last uint16
@@ -31,8 +49,17 @@ func listen(ctx context.Context, at []netip.AddrPort, reusePort bool) (_ []net.L
 		if err != nil {
 			return nil, err
 		}
-		open = append(open, l)
-		last = addressOf(l).Port()
+		open.streams = append(open.streams, l)
+		a = addressOf(l.Addr())
+		last = a.Port()
+		if !datagrams {
+			continue
+		}
+		u, err := bindOne(ctx, a, reusePort)
+		if err != nil {
+			return nil, err
+		}
+		open.datagrams = append(open.datagrams, u)
 	}
 	return open, nil
 }
@@ -45,17 +72,33 @@ func listenOne(ctx context.Context, at netip.AddrPort, reusePort bool) (net.List
 	if reusePort {
 		lc.Control = setReusePort
 	}
-	// "tcp6" and not "tcp": that sets IPV6_V6ONLY, so that 0.0.0.0 and [::]
-	// can have the same port.
-	network := "tcp4"
-	if at.Addr().Is6() {
-		network = "tcp6"
-	}
-	l, err := lc.Listen(ctx, network, at.String())
+	l, err := lc.Listen(ctx, "tcp"+version(at), at.String())
 	if err != nil {
 		return nil, fmt.Errorf("%w%s", err, remedy(err))
 	}
 	return l, nil
+}
+
+// bindOne opens a UDP socket.
+func bindOne(ctx context.Context, at netip.AddrPort, reusePort bool) (*net.UDPConn, error) {
+	var lc net.ListenConfig
+	if reusePort {
+		lc.Control = setReusePort
+	}
+	c, err := lc.ListenPacket(ctx, "udp"+version(at), at.String())
+	if err != nil {
+		return nil, fmt.Errorf("%w%s", err, remedy(err))
+	}
+	return c.(*net.UDPConn), nil
+}
+
+// version ends the name of a network. "tcp6" and not "tcp" sets IPV6_V6ONLY, so
+// that 0.0.0.0 and [::] can have the same port.
+func version(at netip.AddrPort) string {
+	if at.Addr().Is6() {
+		return "6"
+	}
+	return "4"
 }
 
 // setReusePort sets SO_REUSEPORT (socket(7)) before bind(2), which is when
@@ -75,7 +118,7 @@ func setReusePort(_, _ string, c syscall.RawConn) error {
 func remedy(err error) string {
 	switch {
 	case errors.Is(err, unix.EADDRINUSE):
-		return "; `ss -ltnp` shows who listens there: end it, choose another port, or have all its listeners set SO_REUSEPORT"
+		return "; `ss -lntup` shows who listens there: end it, choose another port, or have all its sockets set SO_REUSEPORT"
 	case errors.Is(err, unix.EADDRNOTAVAIL):
 		return "; no interface of this network namespace has that address: `ip address` shows those there are"
 	case errors.Is(err, unix.EAFNOSUPPORT):
@@ -86,7 +129,7 @@ func remedy(err error) string {
 	return ""
 }
 
-func closeAll(open []net.Listener) error {
+func closeAll[C io.Closer](open []C) error {
 	var errs []error
 	for _, l := range open {
 		errs = append(errs, l.Close())
@@ -94,13 +137,15 @@ func closeAll(open []net.Listener) error {
 	return errors.Join(errs...)
 }
 
-// addressOf is where a listener of [listen] listens.
-func addressOf(l net.Listener) netip.AddrPort { return l.Addr().(*net.TCPAddr).AddrPort() }
+// addressOf is an address of TCP or UDP.
+func addressOf(a net.Addr) netip.AddrPort {
+	return a.(interface{ AddrPort() netip.AddrPort }).AddrPort()
+}
 
-func addressesOf(open []net.Listener) []netip.AddrPort {
+func addressesOf[S any](open []S, address func(S) net.Addr) []netip.AddrPort {
 	all := make([]netip.AddrPort, len(open))
-	for i, l := range open {
-		all[i] = addressOf(l)
+	for i, s := range open {
+		all[i] = addressOf(address(s))
 	}
 	return all
 }

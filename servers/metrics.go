@@ -29,11 +29,11 @@ func newMetrics(instance string) *metrics {
 	m := &metrics{
 		connections: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "portlab_connections_accepted_total",
-			Help: "TCP connections that the replica has accepted.",
+			Help: "TCP connections that the replica has accepted, and clients of UDP that it has met.",
 		}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "portlab_requests_total",
-			Help: "Requests answered, by HTTP status; 499: the client went away before the answer.",
+			Help: "Requests answered, by HTTP status; 200 and 400 for lines, messages and datagrams too; 499: the client went away before the answer.",
 		}, []string{"code"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "portlab_requests_in_flight",

@@ -67,13 +67,13 @@ func listenProxy(ctx context.Context, path string, logTo io.Writer) (*proxy, err
 	if err != nil {
 		return nil, err
 	}
-	listeners, err := listen(ctx, c.Listen, false)
+	open, err := listen(ctx, c.Listen, false, false)
 	if err != nil {
 		return nil, err
 	}
-	p := &proxy{path: path, config: c, listeners: listeners, log: log.New(logTo, "proxy: ", 0)}
+	p := &proxy{path: path, config: c, listeners: open.streams, log: log.New(logTo, "proxy: ", 0)}
 	p.current.Store(newPool(c.Upstreams, p.log))
-	p.log.Printf("listening on %s, upstreams %s", join(addressesOf(listeners)), names(c.Upstreams))
+	p.log.Printf("listening on %s, upstreams %s", join(open.addresses()), names(c.Upstreams))
 	return p, nil
 }
 
@@ -89,7 +89,7 @@ func (p *proxy) serve(ctx context.Context, signals <-chan os.Signal) error {
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          p.log,
 	}
-	err := p.drainer.serve(ctx, hs, p.listeners, DefaultDrainTimeout, func() {
+	err := p.drainer.serve(ctx, hs, sockets{streams: p.listeners}, DefaultDrainTimeout, func() {
 		p.log.Printf("draining for at most %v: %v", DefaultDrainTimeout, context.Cause(ctx))
 	})
 	stop()

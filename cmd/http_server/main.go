@@ -27,19 +27,24 @@ const (
 )
 
 const usage = `http_server answers "Hello from INSTANCE" to every request, and says in the
-headers of its answer who answered. SIGTERM and SIGINT have it drain and end.
+headers of its answer who answered. It speaks HTTP/1.1, HTTP/2 with prior
+knowledge and WebSocket on one port. SIGTERM and SIGINT have it drain and end.
 
 It reads these variables of the environment:
 
   INSTANCE       instance name (default the host's name)
+  PROTOCOL       what it speaks beside them: tcp, a line to ask and a line to
+                 answer on a connection; udp, a datagram each; http, nothing
+                 (default)
   HOST           addresses to listen on, joined by commas (default 0.0.0.0)
-  PORT           port to listen on (default 8080; 0: any that is free)
+  PORT           port to listen on, of TCP and of UDP (default 8080; 0: any that
+                 is free)
   REUSEPORT      1 sets SO_REUSEPORT, so that others may listen there too
   DRAIN_TIMEOUT  how long requests under way may take when it is told to end
                  (default 10s)
-  LISTEN_FDS     how many listening TCP sockets it takes from file descriptor
-                 3 on, as sd_listen_fds(3) has it; HOST, PORT and REUSEPORT then
-                 do not matter
+  LISTEN_FDS     how many listening TCP sockets, with PROTOCOL=udp UDP sockets
+                 too, it takes from file descriptor 3 on, as sd_listen_fds(3)
+                 has it; HOST, PORT and REUSEPORT then do not matter
   LISTEN_PID     the process that is to take them (default this one)
 
 Exit status: 0 told to end, nothing was cut off; 2 bad usage or configuration;

@@ -15,7 +15,8 @@ import (
 var serveFlags = []struct{ flag, variable, usage string }{
 	{"instance", "INSTANCE", "the name that its answers carry (default the host's name)"},
 	{"host", "HOST", "addresses to listen on, joined by commas (default 0.0.0.0)"},
-	{"port", "PORT", "port to listen on (default 8080)"},
+	{"port", "PORT", "port to listen on, of TCP and of UDP (default 8080)"},
+	{"protocol", "PROTOCOL", "what it speaks beside HTTP: tcp or udp (default http, for nothing)"},
 	{"drain-timeout", "DRAIN_TIMEOUT", "how long requests under way may take when it is told to end (default 10s)"},
 }
 
@@ -24,9 +25,11 @@ func (a *app) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "run the instrumented http_server: what a replica is",
 		Long: `serve answers "Hello from INSTANCE" to every request, and says in the headers of
-its answer who answered. It reads INSTANCE, HOST, PORT, REUSEPORT and
-DRAIN_TIMEOUT from the environment; a flag counts before its variable. SIGTERM
-and SIGINT have it drain and end.`,
+its answer who answered. It speaks HTTP/1.1, HTTP/2 with prior knowledge and
+WebSocket on one port; with --protocol tcp also a line to ask and a line to
+answer on a connection, with --protocol udp a datagram each. It reads INSTANCE,
+PROTOCOL, HOST, PORT, REUSEPORT and DRAIN_TIMEOUT from the environment; a flag
+counts before its variable. SIGTERM and SIGINT have it drain and end.`,
 		Example: `  portlab serve --instance foo --host 127.0.0.1 --port 8080
   INSTANCE=foo PORT=8080 REUSEPORT=1 portlab serve`,
 		Args: exactly(),
