@@ -64,6 +64,14 @@ func checkNeeds(t *testing.T, n lab.Needs) {
 			}
 		}
 	}
+	for p, why := range n.NotFor {
+		if _, err := lab.ParseProtocol(string(p)); err != nil || why == "" {
+			t.Errorf("not for %q, because %q", p, why)
+		}
+	}
+	if !slices.ContainsFunc(lab.Protocols(), func(p lab.Protocol) bool { return n.WhyNotFor(p) == "" }) {
+		t.Error("it carries nothing")
+	}
 	for _, ip := range []lab.Family{lab.IPv4, lab.IPv6} {
 		if !slices.ContainsFunc(lab.Vantages(), func(v lab.Vantage) bool { return n.WhyNotFrom(v, ip) == "" }) {
 			t.Errorf("it works from nowhere with IPv%d", ip)
@@ -108,7 +116,7 @@ func TestApplyAndRevertLeavesNothing(t *testing.T) {
 		if tracksFlows(steps) {
 			for _, at := range p.called(s) {
 				for _, r := range p.replicas(0, n) {
-					h.Track(labtest.Flow{Front: at, Replica: r.Address})
+					h.Track(labtest.Flow{Transport: p.facts.Transport, Front: at, Replica: r.Address})
 				}
 			}
 		}
@@ -233,6 +241,9 @@ func TestUpdateFollowsTheReplicas(t *testing.T) {
 func TestTwoRunsDoNotDisturbEachOther(t *testing.T) {
 	for _, s := range All() {
 		for name, p := range places("aaaaaa") {
+			if !p.carries(s) {
+				continue
+			}
 			t.Run(s.Name()+"/"+name, func(t *testing.T) {
 				one, two := p.of(s), places("bbbbbb")[name].of(s)
 				two.front.Port = 8081

@@ -48,7 +48,7 @@ func (direct) Steps(f lab.Facts, _ lab.Front, to []lab.Replica) ([]lab.Step, err
 // accepted, where the host would drop them. One rule a network and port, so
 // that the packet's way is the same at any number of replicas.
 func admitClient(f lab.Facts, to []lab.Replica) []lab.Step {
-	if f.ForwardChain == "" || !f.Client.IsValid() {
+	if f.ForwardChain == "" || !f.Clients.IsValid() {
 		return nil
 	}
 	var ports []string
@@ -66,10 +66,19 @@ func admitClient(f lab.Facts, to []lab.Replica) []lab.Step {
 	for _, p := range ports {
 		steps = append(steps, step.Rule{
 			Run: f.Run, Family: f.Family, Table: "filter", Chain: f.ForwardChain,
-			Spec: []string{"-s", f.Client.String(), "-d", where, "-p", "tcp", "--dport", p, "-j", "ACCEPT"},
+			Spec: []string{"-s", network(f.Clients), "-d", where, "-p", f.Transport, "--dport", p, "-j", "ACCEPT"},
 		})
 	}
 	return steps
+}
+
+// network is a network in the words of iptables(8), which calls one of a single
+// address by that.
+func network(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
 }
 
 func notFromLocalhost() map[lab.Vantage]string {

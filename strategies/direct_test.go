@@ -1,6 +1,7 @@
 package strategies
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/portlab/portlab/lab"
@@ -31,6 +32,26 @@ func TestDirectAdmitsTheClientToTheReplicas(t *testing.T) {
 		h := p.exposed(t, c.strategy, to)
 		if got := h.Trace(c.packet); (got.Lost == "") != c.arrives {
 			t.Errorf("%s: %+v: %+v, want it to arrive: %v", c.strategy.Name(), c.packet, got, c.arrives)
+		}
+	}
+}
+
+// With several clients the rule is of their network, and of the transport.
+func TestDirectAdmitsAllClients(t *testing.T) {
+	p := onEngine("aaaaaa").speaking(lab.UDP)
+	p.facts.Clients = netip.MustParsePrefix("198.19.0.0/22")
+	h := p.exposed(t, direct{}, p.replicas(0, 1))
+	for _, c := range []struct {
+		packet  labtest.Packet
+		arrives bool
+	}{
+		{labtest.Packet{Protocol: "udp", In: "lan", Source: addr("198.19.0.2:1"), Destination: addr("198.18.0.2:80")}, true},
+		{labtest.Packet{Protocol: "udp", In: "lan", Source: addr("198.19.3.233:1"), Destination: addr("198.18.0.2:80")}, true},
+		{labtest.Packet{Protocol: "tcp", In: "lan", Source: addr("198.19.0.2:1"), Destination: addr("198.18.0.2:80")}, false},
+		{labtest.Packet{Protocol: "udp", In: "lan", Source: addr("198.19.4.2:1"), Destination: addr("198.18.0.2:80")}, false},
+	} {
+		if got := h.Trace(c.packet); (got.Lost == "") != c.arrives {
+			t.Errorf("%+v: %+v, want it to arrive: %v", c.packet, got, c.arrives)
 		}
 	}
 }

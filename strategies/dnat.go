@@ -32,7 +32,7 @@ func (dnat) Needs() lab.Needs {
 func (dnat) Weighted() {}
 
 func (dnat) Steps(f lab.Facts, front lab.Front, to []lab.Replica) ([]lab.Step, error) {
-	return expose(f, front, to, cascade(to, fair(to)))
+	return expose(f, front, to, cascade(f, to, fair(to)))
 }
 
 func natPath() []string {
@@ -48,7 +48,9 @@ func natPath() []string {
 
 func natCaveats() []string {
 	return []string{
-		"The choice is made once for each connection: requests on a connection that is kept alive all go to one replica.",
+		"The choice is made once for each connection: requests on a connection that is kept alive all go to one replica, and so do the streams of one of HTTP/2.",
+		"Over UDP a connection is what conntrack takes for one: datagrams of one client's address and port, until none comes for 30 seconds (nf_conntrack_udp_timeout), or for 120 once they go back and forth.",
+		"A client of UDP that sent before the rules were there is not translated as long as it goes on to send from that port.",
 		"The rules know nothing of a replica's health: until they are changed, the share of a dead replica is refused.",
 		"The rules are walked one by one, so the first packet costs more the more replicas there are.",
 		"A replica sees the bridge's address, not the client's, where the client is on 127.0.0.1 or is a replica.",
@@ -61,6 +63,7 @@ func natSources() []string {
 	return []string{
 		"iptables-extensions(8): statistic, conntrack, addrtype, DNAT, MASQUERADE",
 		"https://docs.kernel.org/networking/ip-sysctl.html (route_localnet)",
+		"https://docs.kernel.org/networking/nf_conntrack-sysctl.html (nf_conntrack_udp_timeout)",
 		"https://kubernetes.io/docs/reference/networking/virtual-ips/#proxy-mode-iptables",
 		"https://www.cve.org/CVERecord?id=CVE-2020-8558 (why 127.0.0.0/8 is dropped from the bridge)",
 	}

@@ -41,5 +41,5 @@ func (dnatNaive) Steps(f lab.Facts, front lab.Front, to []lab.Replica) ([]lab.St
 	for i := range same {
 		same[i] = big.NewRat(1, int64(len(to)))
 	}
-	return expose(f, front, to, cascade(to, same))
+	return expose(f, front, to, cascade(f, to, same))
 }

@@ -176,6 +176,19 @@ func TestDNATLeavesOtherTrafficAlone(t *testing.T) {
 	}
 }
 
+// What carries UDP leaves TCP alone at the same port, and the other way round.
+func TestDNATIsOfOneTransport(t *testing.T) {
+	p := onEngine("aaaaaa").speaking(lab.UDP)
+	h := p.exposed(t, dnat{}, p.replicas(0, 2))
+	if got := h.Trace(outside("198.19.0.1:8080")); got.Out != "lo" || got.Destination != addr("198.19.0.1:8080") {
+		t.Errorf("TCP: %+v, want it left alone", got)
+	}
+	packet, _ := p.packet(lab.External)
+	if got := h.Trace(packet); got.Lost != "" || !p.facts.Subnet.Contains(got.Destination.Addr()) {
+		t.Errorf("UDP: %+v, want it at a replica", got)
+	}
+}
+
 // route_localnet must not open the host's loopback address to the replicas.
 func TestDNATKeepsReplicasFromLoopback(t *testing.T) {
 	p := onEngine("aaaaaa")

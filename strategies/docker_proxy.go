@@ -31,6 +31,7 @@ func (dockerProxy) About() lab.About {
 		Caveats: []string{
 			"The replica sees the bridge's address: the client's is lost.",
 			"Every byte is copied by a process in user space; splice(2) helps, but a connection costs two sockets on the host.",
+			"Over UDP it keeps a socket of its own for each client's address and port, until nothing is answered there for 90 seconds.",
 			"There is one process for each replica and each address of the front.",
 			"It accepts before it has reached the replica: a client of a dead one sees a connection that is closed, not one refused.",
 			"A replica that calls the front must use the host's address: 127.0.0.1 is its own.",
@@ -50,18 +51,18 @@ func (dockerProxy) Needs() lab.Needs {
 	}
 }
 
-func (dockerProxy) Steps(_ lab.Facts, front lab.Front, to []lab.Replica) ([]lab.Step, error) {
+func (dockerProxy) Steps(f lab.Facts, front lab.Front, to []lab.Replica) ([]lab.Step, error) {
 	var steps []lab.Step
 	for _, r := range to {
 		for i, at := range front.Endpoints() {
 			steps = append(steps, step.Sidecar{Sidecar: lab.Sidecar{
 				Name: fmt.Sprintf("docker-proxy-%s-%d", r.Instance, i+1), Program: "docker-proxy",
 				Args: []string{
-					"-proto", "tcp", "-host-ip", at.Addr().String(), "-host-port", port(at),
+					"-proto", f.Transport, "-host-ip", at.Addr().String(), "-host-port", port(at),
 					"-container-ip", r.Address.Addr().String(), "-container-port", port(r.Address), "-use-listen-fd",
 				},
 				OnHost: true, Status: true,
-				Sockets: []lab.Socket{{Address: at, ReusePort: true}},
+				Sockets: []lab.Socket{{Address: at, Transport: f.Transport, ReusePort: true}},
 			}})
 		}
 	}

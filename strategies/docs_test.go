@@ -108,7 +108,7 @@ func TestDocsExampleIsTheCode(t *testing.T) {
 
 func indexPart() string {
 	var b strings.Builder
-	b.WriteString("| strategy | what it is | replicas are in | connections are spread | runtimes | not from |\n| --- | --- | --- | --- | --- | --- |\n")
+	b.WriteString("| strategy | what it is | replicas are in | connections are spread | runtimes | protocols | not from |\n| --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, s := range documented() {
 		n := s.Needs()
 		var not []string
@@ -116,10 +116,36 @@ func indexPart() string {
 			not = append(not, r.where)
 		}
 		where, _ := runtimes(n)
-		fmt.Fprintf(&b, "| [%[1]s](%[1]s.md) | %s | %s | %s | %s | %s |\n",
-			s.Name(), s.About().Summary, n.Placement, n.Null, where, strings.Join(not, ", "))
+		protocols := "all"
+		if len(n.NotFor) > 0 {
+			protocols = carried(n)
+		}
+		fmt.Fprintf(&b, "| [%[1]s](%[1]s.md) | %s | %s | %s | %s | %s | %s |\n",
+			s.Name(), s.About().Summary, n.Placement, n.Null, where, protocols, strings.Join(not, ", "))
 	}
 	return b.String()
+}
+
+// carried lists the protocols that a strategy carries.
+func carried(n lab.Needs) string {
+	var all []string
+	for _, p := range lab.Protocols() {
+		if n.WhyNotFor(p) == "" {
+			all = append(all, string(p))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// notFor gives the protocols that a strategy does not carry, with the reasons.
+func notFor(n lab.Needs) []string {
+	var all []string
+	for _, p := range lab.Protocols() {
+		if why := n.WhyNotFor(p); why != "" {
+			all = append(all, string(p)+": "+why+".")
+		}
+	}
+	return all
 }
 
 // runtimes says which runtimes can carry out a strategy, as far as its needs
@@ -146,7 +172,7 @@ func pagePart(t *testing.T, s lab.Strategy) string {
 	if why != "" {
 		b.WriteString(" only: " + why)
 	}
-	b.WriteString(".\n\n## The path of a packet\n\n")
+	b.WriteString(".\n\nProtocols: " + carried(s.Needs()) + ".\n\n## The path of a packet\n\n")
 	for i, hop := range a.Path {
 		fmt.Fprintf(&b, "%d. %s\n", i+1, hop)
 	}
@@ -159,6 +185,9 @@ func pagePart(t *testing.T, s lab.Strategy) string {
 	}
 	if len(not) > 0 {
 		section(&b, "Not from", not)
+	}
+	if not := notFor(s.Needs()); len(not) > 0 {
+		section(&b, "Not for", not)
 	}
 	section(&b, "Sources", a.Sources)
 	return b.String()

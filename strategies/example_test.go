@@ -38,7 +38,7 @@ func (dnatInTurn) Steps(f lab.Facts, front lab.Front, to []lab.Replica) ([]lab.S
 	var rules [][]string
 	for i, r := range to {
 		rules = append(rules, []string{
-			"-p", "tcp", "-m", "statistic", "--mode", "nth", "--every", strconv.Itoa(len(to) - i), "--packet", "0",
+			"-p", f.Transport, "-m", "statistic", "--mode", "nth", "--every", strconv.Itoa(len(to) - i), "--packet", "0",
 			"-j", "DNAT", "--to-destination", r.Address.String(),
 		})
 	}

@@ -25,7 +25,8 @@ func onEngine(run lab.RunID) place {
 	return place{front: front, publishes: true, facts: lab.Facts{
 		Run: run, Family: lab.IPv4, Bridge: run.Link("b"),
 		Subnet: netip.MustParsePrefix("198.18.0.0/22"), Gateway: netip.MustParseAddr("198.18.0.1"),
-		ForwardChain: "DOCKER-USER", Client: netip.MustParseAddr("198.19.0.2"),
+		ForwardChain: "DOCKER-USER", Client: netip.MustParseAddr("198.19.0.2"), Clients: netip.MustParsePrefix("198.19.0.2/32"),
+		Protocol: lab.HTTP1, Transport: "tcp",
 		SidecarListen: []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:8080")},
 	}}
 }
@@ -44,6 +45,7 @@ func bare6(run lab.RunID) place {
 		Address: netip.MustParseAddr("2001:2:0:19::1"), Loopback: netip.IPv6Loopback(), Port: 8080,
 	}
 	p.facts.Family, p.facts.Client = lab.IPv6, netip.MustParseAddr("2001:2:0:19::2")
+	p.facts.Clients = netip.PrefixFrom(p.facts.Client, 128)
 	p.facts.Subnet, p.facts.Gateway = netip.MustParsePrefix("2001:2:0:18::/64"), netip.MustParseAddr("2001:2:0:18::1")
 	p.facts.SidecarListen = []netip.AddrPort{netip.MustParseAddrPort("[::]:8080")}
 	return p
@@ -51,8 +53,20 @@ func bare6(run lab.RunID) place {
 
 // places are all of them, for one run.
 func places(run lab.RunID) map[string]place {
-	return map[string]place{"engine": onEngine(run), "bare": bare(run), "bare6": bare6(run)}
+	return map[string]place{
+		"engine": onEngine(run), "bare": bare(run), "bare6": bare6(run),
+		"engine-udp": onEngine(run).speaking(lab.UDP), "bare-udp": bare(run).speaking(lab.UDP), "bare6-udp": bare6(run).speaking(lab.UDP),
+	}
 }
+
+// speaking is the place where clients speak a protocol.
+func (p place) speaking(protocol lab.Protocol) place {
+	p.facts.Protocol, p.facts.Transport = protocol, protocol.Transport()
+	return p
+}
+
+// carries says whether a strategy carries what clients of the place speak.
+func (p place) carries(s lab.Strategy) bool { return s.Needs().WhyNotFor(p.facts.Protocol) == "" }
 
 // of is the place for a strategy: its replicas are where it wants them.
 func (p place) of(s lab.Strategy) place {
@@ -82,6 +96,7 @@ func (p place) packet(v lab.Vantage) (packet labtest.Packet, saw netip.Addr) {
 	case lab.OnHost:
 		from, saw = p.front.Address, p.front.Address
 	}
+	packet.Protocol = p.facts.Transport
 	packet.Source, packet.Destination = netip.AddrPortFrom(from, 40000), to
 	return packet, saw
 }
@@ -162,6 +177,9 @@ func (p place) exposed(t *testing.T, s lab.Strategy, to []lab.Replica) *labtest.
 func everyStrategy(t *testing.T, f func(*testing.T, lab.Strategy, place, int)) {
 	for _, s := range All() {
 		for name, p := range places("aaaaaa") {
+			if !p.carries(s) {
+				continue
+			}
 			for _, n := range []int{1, 2, 3, 10, 100} {
 				t.Run(fmt.Sprintf("%s/%s/%d", s.Name(), name, n), func(t *testing.T) { f(t, s, p.of(s), n) })
 			}

@@ -2,9 +2,11 @@ package strategies
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,7 +66,7 @@ func natOnTheKernel(t *testing.T, w *world, s lab.Strategy) {
 	if d := cmp.Diff(before, w.state(t)); d != "" {
 		t.Errorf("left behind (-before +after):\n%s", d)
 	}
-	if name, _, err := dial(t.Context(), w.client, w.front.At(lab.External)); err == nil {
+	if name, _, err := w.dial(t.Context(), w.client, w.front.At(lab.External)); err == nil {
 		t.Errorf("%s answers still", name)
 	}
 }
@@ -74,7 +76,7 @@ func natOnTheKernel(t *testing.T, w *world, s lab.Strategy) {
 func (w *world) called(t *testing.T, s lab.Strategy, v lab.Vantage) {
 	t.Helper()
 	if s.Needs().WhyNotFrom(v, w.facts.Family) != "" {
-		if name, _, err := dial(t.Context(), w.stands(v), w.front.At(v)); err == nil {
+		if name, _, err := w.dial(t.Context(), w.stands(v), w.front.At(v)); err == nil {
 			t.Errorf("%s answers, although it cannot be reached from there", name)
 		}
 		return
@@ -123,6 +125,62 @@ func byHandOnTheKernel(t *testing.T, w *world) {
 	}
 }
 
+// A client on the host may have any loopback address, and is answered.
+func TestDNATServesEveryLoopbackAddress(t *testing.T) {
+	for _, protocol := range []lab.Protocol{lab.TCP, lab.UDP} {
+		t.Run(string(protocol), func(t *testing.T) {
+			w := newWorld(t, bare("aaaaaa").speaking(protocol), 2)
+			x, err := lab.Expose(t.Context(), kernel.NewHost(w.host, nil), &labtest.Journal{}, w.steps(t, dnat{}, w.replicas))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, own := range kernel.Consecutive(w.front.Loopback, 300) {
+				name, saw, err := w.dialAs(t.Context(), w.host, own, w.front.At(lab.Localhost))
+				if err != nil || saw != w.facts.Gateway.String() {
+					t.Fatalf("%s: %q answers and saw %q, %v", own, name, saw, err)
+				}
+			}
+			if err := x.Revert(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A client that goes on to send datagrams from one port keeps to its replica,
+// until that replica goes.
+func TestDNATKeepsAClientOfUDPUntilItsReplicaGoes(t *testing.T) {
+	w := newWorld(t, bare("aaaaaa").speaking(lab.UDP), 3)
+	x, err := lab.Expose(t.Context(), kernel.NewHost(w.host, nil), &labtest.Journal{}, w.steps(t, dnat{}, w.replicas))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := w.open(t.Context(), w.client, netip.Addr{}, w.front.At(lab.External))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closing(t, c)
+	first, _, err := w.ask(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		if name, _, err := w.ask(c); name != first || err != nil {
+			t.Fatalf("%q answers after %q, %v", name, first, err)
+		}
+	}
+	others := slices.DeleteFunc(slices.Clone(w.replicas), func(r lab.Replica) bool { return r.Instance == first })
+	if err := x.Update(t.Context(), w.steps(t, dnat{}, others)); err != nil {
+		t.Fatal(err)
+	}
+	if name, _, err := w.ask(c); name == first || err != nil {
+		t.Errorf("%q answers still, %v", name, err)
+	}
+	if err := x.Revert(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // The one rule of direct lets the other machine through, and only to the
 // replica that is meant.
 func TestDirectOnTheKernel(t *testing.T) {
@@ -134,7 +192,7 @@ func TestDirectOnTheKernel(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			name, saw, err := dial(t.Context(), w.client, w.replicas[0].Address)
+			name, saw, err := w.dial(t.Context(), w.client, w.replicas[0].Address)
 			if err != nil || name != "foo" || saw != p.facts.Client.String() {
 				t.Errorf("%q answered and saw %q, %v", name, saw, err)
 			}
@@ -176,7 +234,7 @@ func dockerProxyOnTheKernel(t *testing.T, w *world) {
 	if err := x.Revert(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if name, _, err := dial(t.Context(), w.client, w.front.At(lab.External)); err == nil {
+	if name, _, err := w.dial(t.Context(), w.client, w.front.At(lab.External)); err == nil {
 		t.Errorf("%s answers still", name)
 	}
 }

@@ -48,10 +48,10 @@ func iptables() lab.Probe {
 // cascade is the rules that pick a replica: the i-th rule is reached by what
 // the rules before it left over and takes the i-th probability of that; the
 // last takes the rest.
-func cascade(to []lab.Replica, probability []*big.Rat) [][]string {
+func cascade(f lab.Facts, to []lab.Replica, probability []*big.Rat) [][]string {
 	var rules [][]string
 	for i, r := range to {
-		words := []string{"-p", "tcp"}
+		words := []string{"-p", f.Transport}
 		if i < len(to)-1 {
 			// As many digits as kube-proxy writes; the kernel keeps 31 bits.
 			words = append(words, "-m", "statistic", "--mode", "random", "--probability", probability[i].FloatString(11))
@@ -89,7 +89,7 @@ func expose(f lab.Facts, front lab.Front, to []lab.Replica, rules [][]string) ([
 	n := nat{facts: f, chain: chain, to: to}
 	steps := []lab.Step{
 		step.Chain{Family: f.Family, Table: "nat", Name: chain, Rules: rules},
-		step.Flows{Front: front.Endpoints(), Replicas: addresses(to)},
+		step.Flows{Transport: f.Transport, Front: front.Endpoints(), Replicas: addresses(to)},
 	}
 	if front.Loopback.IsValid() {
 		steps = append(steps, n.fromLoopback(netip.AddrPortFrom(front.Loopback, front.Port))...)
@@ -129,13 +129,13 @@ func (n nat) rule(table, chain string, spec ...string) step.Rule {
 // enter matches the front exactly: its address, its port, and only while the
 // address is the host's own.
 func (n nat) enter(hook string, at netip.AddrPort) step.Rule {
-	return n.rule("nat", hook, "-d", at.Addr().String(), "-p", "tcp", "--dport", port(at),
+	return n.rule("nat", hook, "-d", at.Addr().String(), "-p", n.facts.Transport, "--dport", port(at),
 		"-m", "addrtype", "--dst-type", "LOCAL", "-j", n.chain)
 }
 
 // connections matches what was sent to the front and translated.
-func connections(at netip.AddrPort) []string {
-	return []string{"-p", "tcp", "-m", "conntrack", "--ctstate", "DNAT",
+func (n nat) connections(at netip.AddrPort) []string {
+	return []string{"-p", n.facts.Transport, "-m", "conntrack", "--ctstate", "DNAT",
 		"--ctorigdst", at.Addr().String(), "--ctorigdstport", port(at)}
 }
 
@@ -144,9 +144,9 @@ func connections(at netip.AddrPort) []string {
 func (n nat) fromAddress(at netip.AddrPort) []lab.Step {
 	var steps []lab.Step
 	if n.facts.ForwardChain != "" {
-		steps = append(steps, n.rule("filter", n.facts.ForwardChain, append(connections(at), "-j", "ACCEPT")...))
+		steps = append(steps, n.rule("filter", n.facts.ForwardChain, append(n.connections(at), "-j", "ACCEPT")...))
 	}
-	back := append([]string{"-s", n.facts.Subnet.String(), "-o", n.facts.Bridge}, connections(at)...)
+	back := append([]string{"-s", n.facts.Subnet.String(), "-o", n.facts.Bridge}, n.connections(at)...)
 	return append(steps,
 		step.Hairpin{Bridge: n.facts.Bridge, Replicas: addresses(n.to)},
 		n.rule("nat", "POSTROUTING", append(back, "-j", "MASQUERADE")...),
@@ -160,7 +160,7 @@ func (n nat) fromAddress(at netip.AddrPort) []lab.Step {
 // to an address of the bridge. route_localnet would also let a replica reach
 // what listens on 127.0.0.1 of the host (CVE-2020-8558), so that is dropped.
 func (n nat) fromLoopback(at netip.AddrPort) []lab.Step {
-	back := append([]string{"-s", "127.0.0.0/8", "-o", n.facts.Bridge}, connections(at)...)
+	back := append([]string{"-s", "127.0.0.0/8", "-o", n.facts.Bridge}, n.connections(at)...)
 	return []lab.Step{
 		n.rule("filter", "INPUT", "-i", n.facts.Bridge, "-d", "127.0.0.0/8",
 			"-m", "conntrack", "!", "--ctstate", "RELATED,ESTABLISHED,DNAT", "-j", "DROP"),

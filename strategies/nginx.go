@@ -28,22 +28,28 @@ func (nginx) About() lab.About {
 		},
 		Caveats: []string{
 			"The replica sees nginx's address; the client's is in the X-Forwarded-For header.",
-			"The turn is one for each request: the requests of a connection that is kept alive are spread.",
+			turnIsOfRequests, webSocketIsOne,
 			"Connections to replicas are not kept alive, so that one of a client's is one of a replica's; keepalive would be faster.",
 			"By nginx's defaults a replica that fails once gets nothing for 10 seconds, and a failed request is tried at the next one.",
+			"By nginx's defaults it ends a connection after 1,000 requests, lets 128 streams of HTTP/2 run at once on one, and closes a WebSocket that was silent for a minute.",
+			"Replicas are asked by HTTP/1.1, also where clients speak HTTP/2.",
 			"Weights must be whole numbers.",
 			"Its workers run as root, since an image packed from the host's binary has no other user; do not copy that.",
 		},
 		Sources: []string{
 			"https://nginx.org/en/docs/http/load_balancing.html",
 			"https://nginx.org/en/docs/http/ngx_http_upstream_module.html (zone, weight, max_fails, fail_timeout)",
+			"https://nginx.org/en/docs/http/ngx_http_v2_module.html",
+			"https://nginx.org/en/docs/http/websocket.html (the Upgrade header)",
 			"https://nginx.org/en/docs/control.html (reconfiguration by SIGHUP)",
 		},
 	}
 }
 
 // Needs has no probe: where this machine has no nginx, a runtime may have an image.
-func (nginx) Needs() lab.Needs { return lab.Needs{Placement: lab.OwnNetns, Null: lab.RoundRobin} }
+func (nginx) Needs() lab.Needs {
+	return lab.Needs{Placement: lab.OwnNetns, Null: lab.RoundRobin, NotFor: notForLayer4()}
+}
 
 // Weighted marks that the turns follow the weights.
 func (nginx) Weighted() {}
@@ -90,6 +96,12 @@ http {
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
 
+    # A request to change the protocol is passed on; all others end their connection.
+    map $http_upgrade $connection_to_replica {
+        default upgrade;
+        ""      close;
+    }
+
     upstream replicas {
         # The workers share one turn; without a zone each would keep its own.
         # A server takes about 500 bytes of it.
@@ -100,7 +112,8 @@ const nginxTail = `
         location / {
             proxy_pass http://replicas;
             proxy_http_version 1.1;
-            proxy_set_header Connection close;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_to_replica;
             proxy_set_header Host $host;
             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
         }
@@ -119,8 +132,18 @@ func nginxConf(f lab.Facts, to []lab.Replica) (string, error) {
 	}
 	b.WriteString("    }\n\n    server {\n")
 	for _, a := range f.SidecarListen {
-		fmt.Fprintf(&b, "        listen %s;\n", a)
+		fmt.Fprintf(&b, "        listen %s%s;\n", a, speaks(f.Protocol))
 	}
 	b.WriteString(nginxTail)
 	return b.String(), nil
+}
+
+// speaks is the parameter by which a socket speaks HTTP/2. Before nginx 1.25.1
+// such a socket speaks nothing else without TLS; later ones would rather have
+// the directive http2, which those before do not know.
+func speaks(p lab.Protocol) string {
+	if p == lab.HTTP2 {
+		return " http2"
+	}
+	return ""
 }

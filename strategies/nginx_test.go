@@ -109,7 +109,11 @@ func freePort(t *testing.T, loopback string) netip.AddrPort {
 // ask gives the answer to one request on a connection of its own; empty
 // without one.
 func ask(url string) string {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	return askBy(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}, url)
+}
+
+// askBy is ask on the client's own connections.
+func askBy(client *http.Client, url string) string {
 	res, err := client.Get(url)
 	if err != nil {
 		return ""

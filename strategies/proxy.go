@@ -27,7 +27,7 @@ func (proxy) About() lab.About {
 		},
 		Caveats: []string{
 			"The replica sees the proxy's address; the client's is in the X-Forwarded-For header.",
-			"The turn is one for each request: the requests of a connection that is kept alive are spread.",
+			turnIsOfRequests, webSocketIsOne,
 			"It speaks HTTP only, and every byte passes through user space.",
 			"It is written for clearness, not for speed: measure nginx too before you judge reverse proxies.",
 		},
@@ -38,7 +38,9 @@ func (proxy) About() lab.About {
 	}
 }
 
-func (proxy) Needs() lab.Needs { return lab.Needs{Placement: lab.OwnNetns, Null: lab.RoundRobin} }
+func (proxy) Needs() lab.Needs {
+	return lab.Needs{Placement: lab.OwnNetns, Null: lab.RoundRobin, NotFor: notForLayer4()}
+}
 
 // Weighted marks that the turns follow the weights.
 func (proxy) Weighted() {}
@@ -75,6 +77,18 @@ func (proxy) Steps(f lab.Facts, _ lab.Front, to []lab.Replica) ([]lab.Step, erro
 		Files:        map[string]string{"proxy.json": string(text) + "\n"},
 		ReloadSignal: syscall.SIGHUP,
 	}}}, nil
+}
+
+// What the proxies have in common, which read requests and not only packets.
+const (
+	turnIsOfRequests = "The turn is one for each request: the requests of a connection that is kept alive are spread, and so are the streams of one of HTTP/2."
+	webSocketIsOne   = "A WebSocket takes one turn, for its handshake: all of its messages go to one replica."
+)
+
+// notForLayer4 is why such a proxy carries nothing but HTTP.
+func notForLayer4() map[lab.Protocol]string {
+	const why = "it is a proxy of layer 7: it speaks HTTP and nothing else"
+	return map[lab.Protocol]string{lab.TCP: why, lab.UDP: why}
 }
 
 // canProxy refuses what no proxy can be configured for.

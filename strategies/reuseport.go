@@ -12,8 +12,9 @@ const mustReusePort = "set SO_REUSEPORT on its listening socket before bind(2)"
 
 // What all strategies with SO_REUSEPORT have in common.
 const (
-	hashIsFixed  = "The choice is fixed for each address and port of a client: the same four numbers go to the same replica."
-	queueIsReset = "What waits in the accept queue of a replica that ends is reset, unless net.ipv4.tcp_migrate_req is 1 (Linux 5.14)."
+	hashIsFixed  = "The choice is fixed for each address and port of a client: the same four numbers go to the same replica, with all requests of a connection and all streams of one of HTTP/2."
+	hashOfUDP    = "Over UDP the same hash picks a socket for each datagram: it is fixed as long as the replicas are the same, and moves clients to others when one comes or goes."
+	queueIsReset = "What waits in the accept queue of a replica that ends is reset, unless net.ipv4.tcp_migrate_req is 1 (Linux 5.14); datagrams that wait are lost."
 	hangGoesOn   = "A replica that hangs goes on to get its share."
 )
 
@@ -60,7 +61,7 @@ func (reuseport) Steps(f lab.Facts, front lab.Front, to []lab.Replica) ([]lab.St
 		return nil, nil
 	}
 	sandbox := to[:min(1, len(to))]
-	return expose(f, front, sandbox, cascade(sandbox, fair(sandbox)))
+	return expose(f, front, sandbox, cascade(f, sandbox, fair(sandbox)))
 }
 
 // reuseportHost has the replicas bind the front's port in the host's network.
@@ -96,7 +97,7 @@ func (reuseportHost) Steps(lab.Facts, lab.Front, []lab.Replica) ([]lab.Step, err
 func reuseportCaveats() []string {
 	return []string{
 		"The application must set SO_REUSEPORT, and all sockets must belong to one effective user.",
-		hashIsFixed, queueIsReset, hangGoesOn,
+		hashIsFixed, hashOfUDP, queueIsReset, hangGoesOn,
 	}
 }
 

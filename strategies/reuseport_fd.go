@@ -15,7 +15,7 @@ func (reuseportFD) About() lab.About {
 	return lab.About{
 		Summary: "isolated replicas inherit listening sockets of the host's network, all on one port with SO_REUSEPORT",
 		Path: []string{
-			"Before a replica starts, a listening socket with SO_REUSEPORT is made for it in the host's network namespace, one for each address of the front.",
+			"Before a replica starts, a socket to listen on with SO_REUSEPORT is made for it in the host's network namespace, one for each address of the front.",
 			"The replica inherits it as an open file descriptor, while it runs in a network namespace of its own.",
 			"The packet reaches the front's address on the host and is not translated.",
 			"As many sockets listen there as there are replicas; the kernel picks one by a hash of the packet's addresses and ports.",
@@ -27,7 +27,7 @@ func (reuseportFD) About() lab.About {
 			"What the replica opens itself, such as a connection to a database, is in its own namespace.",
 			"Whoever makes the sockets must close its own copies: one that stays open keeps the share of a replica that has ended, and nobody accepts.",
 			"All sockets must be made by one effective user; any process of that user in the host's namespace may bind the port too and take a share.",
-			hashIsFixed, queueIsReset, hangGoesOn,
+			hashIsFixed, hashOfUDP, queueIsReset, hangGoesOn,
 			"The tcp_migrate_req that counts is that of the host's namespace, not the replica's.",
 		},
 		Sources: append([]string{"network_namespaces(7)", "sd_listen_fds(3)"}, reuseportSources()...),

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/portlab/portlab/lab"
@@ -50,7 +51,26 @@ func newWorld(t *testing.T, p place, replicas int) *world {
 		}
 		w.serve(t, w.peers[len(w.peers)-1], r)
 	}
+	w.settle(t)
 	return w
+}
+
+// settle waits until the host's links send. One that came up before its other
+// end is told of that end a moment later, and drops what it sends until then:
+// TCP sends it again, UDP does not.
+func (w *world) settle(t *testing.T) {
+	t.Helper()
+	await(t, func() bool {
+		ready := true
+		err := w.host.Do(t.Context(), func() error {
+			links, err := netlink.LinkList()
+			for _, l := range links {
+				ready = ready && (l.Attrs().OperState == netlink.OperUp || l.Attrs().Name == "lo")
+			}
+			return err
+		})
+		return ready && err == nil
+	})
 }
 
 // requireFamily skips t where the kernel lacks the IP version.
@@ -142,18 +162,67 @@ func (w *world) addPeer(t *testing.T, own netip.Addr) {
 	})
 }
 
-// serve has a replica answer each connection with its name and the client's
-// address. Those of one namespace share the port.
+// serve has a replica answer each connection, or each datagram, with its name
+// and the client's address. Those of one namespace share the port.
 func (w *world) serve(t *testing.T, ns *kernel.Namespace, r lab.Replica) {
 	t.Helper()
-	share := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+	if w.facts.Transport == "udp" {
+		w.serveUDP(t, ns, r)
+	} else {
+		w.serveTCP(t, ns, r)
+	}
+}
+
+// sharing is how to listen on a port that others listen on, too.
+func sharing() net.ListenConfig {
+	return net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var set error
 		err := c.Control(func(fd uintptr) {
 			set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 		})
 		return errors.Join(err, set)
 	}}
+}
+
+func (w *world) serveUDP(t *testing.T, ns *kernel.Namespace, r lab.Replica) {
+	t.Helper()
+	var c net.PacketConn
+	share := sharing()
+	err := ns.Do(t.Context(), func() (err error) {
+		c, err = share.ListenPacket(t.Context(), "udp", r.Address.String())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closing(t, c)
+	go func() {
+		question := make([]byte, 64)
+		for {
+			_, from, err := c.ReadFrom(question)
+			if err != nil {
+				return
+			}
+			saw := from.(*net.UDPAddr).AddrPort().Addr().Unmap()
+			if _, err := fmt.Fprintf(answerer{c, from}, "%s %s", r.Instance, saw); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+}
+
+// answerer sends datagrams to one address.
+type answerer struct {
+	c  net.PacketConn
+	to net.Addr
+}
+
+func (a answerer) Write(p []byte) (int, error) { return a.c.WriteTo(p, a.to) }
+
+func (w *world) serveTCP(t *testing.T, ns *kernel.Namespace, r lab.Replica) {
+	t.Helper()
 	var l net.Listener
+	share := sharing()
 	err := ns.Do(t.Context(), func() (err error) {
 		l, err = share.Listen(t.Context(), "tcp", r.Address.String())
 		return err
@@ -179,20 +248,54 @@ func (w *world) serve(t *testing.T, ns *kernel.Namespace, r lab.Replica) {
 
 // dial makes a connection from a namespace and gives who answered, and the
 // client's address that it saw.
-func dial(ctx context.Context, from *kernel.Namespace, to netip.AddrPort) (name, saw string, err error) {
-	err = from.Do(ctx, func() error {
-		c, err := net.DialTimeout("tcp", to.String(), 5*time.Second)
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
-			return err
-		}
-		text, err := io.ReadAll(c)
-		name, saw, _ = strings.Cut(string(text), " ")
+func (w *world) dial(ctx context.Context, from *kernel.Namespace, to netip.AddrPort) (name, saw string, err error) {
+	return w.dialAs(ctx, from, netip.Addr{}, to)
+}
+
+// dialAs is dial with an address of the client's own choice, if it is valid.
+func (w *world) dialAs(ctx context.Context, from *kernel.Namespace, own netip.Addr, to netip.AddrPort) (name, saw string, err error) {
+	c, err := w.open(ctx, from, own, to)
+	if err != nil {
+		return "", "", err
+	}
+	name, saw, err = w.ask(c)
+	return name, saw, errors.Join(err, c.Close())
+}
+
+// open makes a connection, or what stands for one over UDP.
+func (w *world) open(ctx context.Context, from *kernel.Namespace, own netip.Addr, to netip.AddrPort) (c net.Conn, err error) {
+	d := net.Dialer{Timeout: 5 * time.Second}
+	switch local := netip.AddrPortFrom(own, 0); {
+	case !own.IsValid():
+	case w.facts.Transport == "udp":
+		d.LocalAddr = net.UDPAddrFromAddrPort(local)
+	default:
+		d.LocalAddr = net.TCPAddrFromAddrPort(local)
+	}
+	err = from.Do(ctx, func() (err error) {
+		c, err = d.DialContext(ctx, w.facts.Transport, to.String())
 		return err
 	})
+	return c, err
+}
+
+// ask reads the answer on a connection; over UDP it asks first.
+func (w *world) ask(c net.Conn) (name, saw string, err error) {
+	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return "", "", err
+	}
+	var text []byte
+	if w.facts.Transport == "udp" {
+		text = make([]byte, 64)
+		n := 0
+		if _, err = c.Write([]byte("who is there")); err == nil {
+			n, err = c.Read(text)
+		}
+		text = text[:n]
+	} else {
+		text, err = io.ReadAll(c)
+	}
+	name, saw, _ = strings.Cut(string(text), " ")
 	return name, saw, err
 }
 
@@ -214,7 +317,7 @@ func (w *world) tracked(t *testing.T) string {
 	var list []byte
 	err := w.host.Do(t.Context(), func() (err error) {
 		list, err = exec.Command("conntrack", "-L", "-f", fmt.Sprintf("ipv%d", w.facts.Family),
-			"-p", "tcp", "--orig-port-dst", fmt.Sprint(w.front.Port)).Output()
+			"-p", w.facts.Transport, "--orig-port-dst", fmt.Sprint(w.front.Port)).Output()
 		return err
 	})
 	if err != nil {
@@ -243,7 +346,7 @@ func (w *world) tally(t *testing.T, from *kernel.Namespace, to netip.AddrPort, n
 	t.Helper()
 	c := make([]int, len(w.replicas))
 	for range n {
-		name, client, err := dial(t.Context(), from, to)
+		name, client, err := w.dial(t.Context(), from, to)
 		if err != nil {
 			t.Fatal(err)
 		}

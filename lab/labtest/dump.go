@@ -1,6 +1,7 @@
 package labtest
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,7 +30,7 @@ func (h *Host) dump() string {
 		fmt.Fprintf(&b, "hairpin %s\n", bridge)
 	}
 	for _, f := range h.flows {
-		fmt.Fprintf(&b, "flow %s -> %s\n", f.Front, f.Replica)
+		fmt.Fprintf(&b, "flow %s %s -> %s\n", cmp.Or(f.Transport, "tcp"), f.Front, f.Replica)
 	}
 	for _, name := range slices.Sorted(maps.Keys(h.sidecars)) {
 		fmt.Fprintf(&b, "sidecar %+v\n", h.sidecars[name])

@@ -8,8 +8,9 @@ import (
 
 // Flow is a connection that the kernel tracks.
 type Flow struct {
-	Front   netip.AddrPort // its original destination
-	Replica netip.AddrPort // where the replies come from
+	Transport string         // tcp or udp; empty: tcp
+	Front     netip.AddrPort // its original destination
+	Replica   netip.AddrPort // where the replies come from
 }
 
 // Track adds a tracked connection.
@@ -23,6 +24,11 @@ func (h *Host) Track(f Flow) {
 type flows struct{ h *Host }
 
 func (f flows) Forget(front, replicas []netip.AddrPort) (uint, error) {
+	return f.forget(front, replicas, func(Flow) bool { return true })
+}
+
+// forget deletes those of the flows that are meant.
+func (f flows) forget(front, replicas []netip.AddrPort, meant func(Flow) bool) (uint, error) {
 	f.h.mu.Lock()
 	defer f.h.mu.Unlock()
 	if err := f.h.mutate("forget flows"); err != nil {
@@ -33,7 +39,7 @@ func (f flows) Forget(front, replicas []netip.AddrPort) (uint, error) {
 	}
 	before := len(f.h.flows)
 	f.h.flows = slices.DeleteFunc(f.h.flows, func(x Flow) bool {
-		return slices.Contains(front, x.Front) && slices.Contains(replicas, x.Replica)
+		return meant(x) && slices.Contains(front, x.Front) && slices.Contains(replicas, x.Replica)
 	})
 	return uint(before - len(f.h.flows)), nil
 }

@@ -1,6 +1,7 @@
 package labtest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -102,10 +103,10 @@ func (r *rules) deleteEmpty(table, name string) error {
 }
 
 func (h *Host) conntrack(words []string) error {
-	form := "-D -p tcp -d %s --orig-port-dst %s -r %s --reply-port-src %s || true"
+	form := "-D -p %s -d %s --orig-port-dst %s -r %s --reply-port-src %s || true"
 	want := strings.Fields(form)
 	if len(words) != len(want) {
-		return fmt.Errorf("not of the form conntrack "+form, "ADDRESS", "PORT", "ADDRESS", "PORT")
+		return fmt.Errorf("not of the form conntrack "+form, "PROTOCOL", "ADDRESS", "PORT", "ADDRESS", "PORT")
 	}
 	var values []string
 	for i, w := range want {
@@ -115,15 +116,20 @@ func (h *Host) conntrack(words []string) error {
 			return fmt.Errorf("%s was expected, not %q", w, words[i])
 		}
 	}
-	front, err := netip.ParseAddrPort(net.JoinHostPort(values[0], values[1]))
+	front, err := netip.ParseAddrPort(net.JoinHostPort(values[1], values[2]))
 	if err != nil {
 		return err
 	}
-	replica, err := netip.ParseAddrPort(net.JoinHostPort(values[2], values[3]))
+	replica, err := netip.ParseAddrPort(net.JoinHostPort(values[3], values[4]))
 	if err != nil {
 		return err
 	}
-	_, err = h.Flows().Forget([]netip.AddrPort{front}, []netip.AddrPort{replica})
+	if values[0] != "tcp" && values[0] != "udp" {
+		return fmt.Errorf("unknown protocol %q", values[0])
+	}
+	_, err = flows{h}.forget([]netip.AddrPort{front}, []netip.AddrPort{replica}, func(f Flow) bool {
+		return cmp.Or(f.Transport, "tcp") == values[0]
+	})
 	return err
 }
 

@@ -1,6 +1,7 @@
 package labtest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -110,16 +111,21 @@ func checkArgs(c lab.Sidecar) error {
 	return nil
 }
 
+func transportOf(s lab.Socket) string { return cmp.Or(s.Transport, "tcp") }
+
 // checkSockets refuses what bind(2) refuses: an address that is not the host's,
 // and one in use unless all who use it set SO_REUSEPORT.
 func (h *Host) checkSockets(c lab.Sidecar) error {
 	for _, k := range c.Sockets {
+		if t := transportOf(k); t != "tcp" && t != "udp" {
+			return fmt.Errorf("%q is no transport", t)
+		}
 		if !h.isLocal(k.Address.Addr()) {
 			return fmt.Errorf("bind %s: cannot assign requested address", k.Address)
 		}
 		for _, other := range h.sidecars {
 			for _, o := range other.Sockets {
-				if other.Name != c.Name && o.Address == k.Address && !(o.ReusePort && k.ReusePort) {
+				if other.Name != c.Name && o.Address == k.Address && transportOf(o) == transportOf(k) && !(o.ReusePort && k.ReusePort) {
 					return fmt.Errorf("bind %s: address already in use (by sidecar %s)", k.Address, other.Name)
 				}
 			}

@@ -26,6 +26,7 @@ func TestSidecarsRefusesWhatNoRuntimeCouldStart(t *testing.T) {
 		"names a file":       func(s *lab.Sidecar) { s.Args = []string{lab.SidecarDir + "/c.conf"} },
 		"cannot assign":      func(s *lab.Sidecar) { s.Sockets[0].Address = at("192.0.2.1:80") },
 		"already in use":     func(s *lab.Sidecar) { s.Sockets[0].ReusePort = false },
+		"no transport":       func(s *lab.Sidecar) { s.Sockets[0].Transport = "sctp" },
 		"runs already":       func(s *lab.Sidecar) { s.Name = "other" },
 	} {
 		t.Run(want, func(t *testing.T) {
@@ -45,6 +46,18 @@ func TestSidecarsRefusesWhatNoRuntimeCouldStart(t *testing.T) {
 				t.Error("the refused sidecar left something")
 			}
 		})
+	}
+}
+
+// TCP and UDP have ports of their own.
+func TestSidecarsOfTwoTransportsShareNothing(t *testing.T) {
+	h := NewHost(t)
+	for _, transport := range []string{"tcp", "udp"} {
+		s := valid()
+		s.Name, s.Sockets[0].Transport, s.Sockets[0].ReusePort = transport, transport, false
+		if err := h.Sidecars().Start(t.Context(), s); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -116,6 +129,9 @@ func TestShellForgetsFlows(t *testing.T) {
 		"conntrack -D -p tcp -d 2001:db8::1 --orig-port-dst 80 -r 2001:db8::2 --reply-port-src 81 || true": {
 			Front: at("[2001:db8::1]:80"), Replica: at("[2001:db8::2]:81"),
 		},
+		"conntrack -D -p udp -d 192.0.2.1 --orig-port-dst 80 -r 198.18.0.2 --reply-port-src 81 || true": {
+			Transport: "udp", Front: at("192.0.2.1:80"), Replica: at("198.18.0.2:81"),
+		},
 	} {
 		h := NewHost(t)
 		h.Track(f)
@@ -124,11 +140,25 @@ func TestShellForgetsFlows(t *testing.T) {
 	}
 }
 
+// As the kernel does, the line keeps apart what differs in the transport only.
+func TestShellForgetsFlowsOfOneTransport(t *testing.T) {
+	h, left := NewHost(t), NewHost(t)
+	f := Flow{Front: at("192.0.2.1:80"), Replica: at("198.18.0.2:81")}
+	left.Track(f)
+	h.Track(f)
+	f.Transport = "udp"
+	h.Track(f)
+	shell(t, h, "conntrack -D -p udp -d 192.0.2.1 --orig-port-dst 80 -r 198.18.0.2 --reply-port-src 81 || true")
+	if h.Dump() != left.Dump() {
+		t.Errorf("left:\n%s", h.Dump())
+	}
+}
+
 func TestShellRefuses(t *testing.T) {
 	for _, line := range []string{
 		"rm -rf x", "iptables -L", "iptables -t nat -Z OUTPUT", "iptables -t nat -D OUTPUT -j ACCEPT",
 		"iptables -t nat -X MISSING", "iptables -t nat -X USED", "sysctl net.ipv4.ip_forward=1", "sysctl -w net.none=1",
-		"conntrack -F", "conntrack -D -p tcp -d x --orig-port-dst 1 -r y --reply-port-src 2 || true",
+		"conntrack -F", "conntrack -D -p sctp -d 192.0.2.1 --orig-port-dst 1 -r 192.0.2.2 --reply-port-src 2 || true", "conntrack -D -p tcp -d x --orig-port-dst 1 -r y --reply-port-src 2 || true",
 		"conntrack -D -p tcp -d 2001:db8::1 --orig-port-dst 1 -r [2001:db8::2] --reply-port-src 2 || true",
 		"ip6tables -t nat -A OUTPUT -p tcp -j DNAT --to-destination [2001:db8::1]:80",
 		"iptables -t nat -A OUTPUT -m comment --comment 'x -j ACCEPT", "sysctl -w $x", "iptables -t nat -N \"X\"",

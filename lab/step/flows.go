@@ -1,6 +1,7 @@
 package step
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -12,15 +13,17 @@ import (
 
 // Flows stands for the connections that the kernel tracks between a front and
 // its replicas. A tracked connection keeps to its replica whatever the rules
-// say by then: a SYN from the same port goes to a replica that is long gone.
+// say by then: a SYN from the same port goes to a replica that is long gone, and
+// so does every datagram of a client that goes on to send.
 // Nothing is done on Apply; a replica that leaves has its entries deleted.
 //
 // It belongs after the chain that picks the replica and before the rules that
 // lead to it: an update then forgets when the chain is changed already, and a
 // revert when nothing leads to the chain any more.
 type Flows struct {
-	Front    []netip.AddrPort
-	Replicas []netip.AddrPort
+	Transport string // "tcp" or "udp"; empty: tcp
+	Front     []netip.AddrPort
+	Replicas  []netip.AddrPort
 }
 
 // ID names the front.
@@ -64,7 +67,7 @@ func (f Flows) Undo() []string {
 	var lines []string
 	for _, front := range f.Front {
 		for _, r := range f.Replicas {
-			lines = append(lines, lab.ShellLine("conntrack", "-D", "-p", "tcp",
+			lines = append(lines, lab.ShellLine("conntrack", "-D", "-p", cmp.Or(f.Transport, "tcp"),
 				"-d", front.Addr().String(), "--orig-port-dst", port(front),
 				"-r", r.Addr().String(), "--reply-port-src", port(r))+" || true")
 		}

@@ -243,4 +243,10 @@ func TestFlowsForgetsTheGoneOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.AssertPristine(t)
+	udp := step.Flows{Transport: "udp", Front: front, Replicas: []netip.AddrPort{one}}
+	h.Track(labtest.Flow{Transport: "udp", Front: front[0], Replica: one})
+	if err := h.Shell(udp.Undo()...); err != nil {
+		t.Fatal(err)
+	}
+	h.AssertPristine(t)
 }
