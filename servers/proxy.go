@@ -32,7 +32,10 @@ type proxy struct {
 // Requests go to the upstreams of the configuration (see [ProxyConfig]) in
 // turn, by weight; the whole process shares one turn. Connections to upstreams
 // are kept and used again. An upstream sees the client's address in
-// X-Forwarded-For. Nothing is tried on a second upstream: where one cannot be
+// X-Forwarded-For. Clients speak HTTP/1.1, or HTTP/2 with prior knowledge, of
+// which each stream takes a turn; upstreams are asked by HTTP/1.1. A WebSocket
+// stays with the upstream that its handshake went to, and is cut off at the end
+// of the process. Nothing is tried on a second upstream: where one cannot be
 // dialled or gives no answer, the client gets status 502 and the reason. (A
 // request without a body that meets a kept connection which its upstream has
 // just closed is sent to the same upstream once more, as RFC 9112, section
@@ -85,10 +88,14 @@ func (p *proxy) serve(ctx context.Context, signals <-chan os.Signal) error {
 	follower.Go(func() { p.follow(following, signals) })
 	hs := &http.Server{
 		Handler:           p,
+		Protocols:         new(http.Protocols),
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ReadHeaderTimeout: time.Minute,
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          p.log,
 	}
+	hs.Protocols.SetHTTP1(true)
+	hs.Protocols.SetUnencryptedHTTP2(true)
 	err := p.drainer.serve(ctx, hs, sockets{streams: p.listeners}, DefaultDrainTimeout, func() {
 		p.log.Printf("draining for at most %v: %v", DefaultDrainTimeout, context.Cause(ctx))
 	})
