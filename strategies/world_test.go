@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/portlab/portlab/lab"
@@ -60,17 +59,12 @@ func newWorld(t *testing.T, p place, replicas int) *world {
 // TCP sends it again, UDP does not.
 func (w *world) settle(t *testing.T) {
 	t.Helper()
-	await(t, func() bool {
-		ready := true
-		err := w.host.Do(t.Context(), func() error {
-			links, err := netlink.LinkList()
-			for _, l := range links {
-				ready = ready && (l.Attrs().OperState == netlink.OperUp || l.Attrs().Name == "lo")
-			}
-			return err
-		})
-		return ready && err == nil
-	})
+	w.sh(t, `for i in $(seq 500); do
+		ip -o link show up | grep -v '^1: lo:' | grep -qv ' state UP ' || exit 0
+		sleep 0.01
+	done
+	ip link
+	exit 1`)
 }
 
 // requireFamily skips t where the kernel lacks the IP version.

@@ -21,10 +21,11 @@ type explanation struct {
 	Runtime       string      `json:"runtime"`
 	Vantage       lab.Vantage `json:"vantage"`
 	lab.Blueprint
-	Path    []string        `json:"path"`
-	Steps   []explainedStep `json:"steps"`
-	Caveats []string        `json:"caveats"`
-	Sources []string        `json:"sources"`
+	Path      []string         `json:"path"`
+	Steps     []explainedStep  `json:"steps"`
+	Caveats   []string         `json:"caveats"`
+	Protocols []listedProtocol `json:"protocols"`
+	Sources   []string         `json:"sources"`
 }
 
 type explainedStep struct {
@@ -78,6 +79,7 @@ func explained(t *lab.Trial, e *lab.Explanation) explanation {
 		SchemaVersion: schemaVersion, Strategy: t.Strategy.Name(), Summary: about.Summary,
 		Runtime: t.Runtime.Name(), Vantage: t.Vantage, Blueprint: e.Blueprint,
 		Path: about.Path, Steps: []explainedStep{}, Caveats: caveats(t.Strategy), Sources: about.Sources,
+		Protocols: protocols(t.Strategy.Needs()),
 	}
 	// What can be pasted is whole: the fleet's commands and then the steps'.
 	x.Shell, x.Undo = e.Commands(), e.Back()
@@ -110,6 +112,13 @@ func writeExplanation(w io.Writer, t *lab.Trial, e *lab.Explanation) error {
 	commands(out, "The same by hand:", e.Commands())
 	commands(out, "And back:", e.Back())
 	comments(out, "What to know:", caveats(t.Strategy), false)
+	all := protocols(t.Strategy.Needs())
+	fmt.Fprintf(out, "\n# It carries %s.\n", carried(all))
+	for _, p := range all {
+		if !p.Usable {
+			fmt.Fprintf(out, "#  - Not %s: %s.\n", p.Name, p.Reason)
+		}
+	}
 	comments(out, "Sources:", about.Sources, false)
 	return out.Flush()
 }

@@ -91,7 +91,7 @@ func (r *fakeRuntime) Draft(_ context.Context, spec lab.FleetSpec) (lab.Blueprin
 		return lab.Blueprint{}, r.draft
 	}
 	b := lab.Blueprint{
-		Facts: lab.Facts{Run: spec.Run, Family: spec.Family, Bridge: "br0"},
+		Facts: lab.Facts{Run: spec.Run, Family: spec.Family, Bridge: "br0", Protocol: spec.Protocol, Transport: spec.Protocol.Transport()},
 		Front: lab.Front{Address: fakeAddress, Loopback: fakeAddress, Port: max(spec.Port, 8080)},
 		Shell: []string{"start replicas"}, Undo: []string{"stop replicas"},
 	}

@@ -27,20 +27,27 @@ type listedRuntime struct {
 }
 
 type listedStrategy struct {
-	Name        string          `json:"name"`
-	Summary     string          `json:"summary"`
-	Placement   lab.Placement   `json:"placement"`
-	ReusePort   bool            `json:"reuse_port"`
-	Root        bool            `json:"root"`
-	Probes      []string        `json:"probes"` // what is looked for on the host
-	Application string          `json:"application"`
-	Weighted    bool            `json:"weighted"`
-	Null        lab.Null        `json:"null"`
-	Warning     string          `json:"warning"`
-	Vantages    []listedVantage `json:"vantages"`
-	Runtimes    []listedRuntime `json:"runtimes"` // in which it can be used
-	Usable      bool            `json:"usable"`   // in any runtime
-	Reason      string          `json:"reason"`   // why it cannot be used in any; empty if it can
+	Name        string           `json:"name"`
+	Summary     string           `json:"summary"`
+	Placement   lab.Placement    `json:"placement"`
+	ReusePort   bool             `json:"reuse_port"`
+	Root        bool             `json:"root"`
+	Probes      []string         `json:"probes"` // what is looked for on the host
+	Application string           `json:"application"`
+	Weighted    bool             `json:"weighted"`
+	Null        lab.Null         `json:"null"`
+	Warning     string           `json:"warning"`
+	Vantages    []listedVantage  `json:"vantages"`
+	Protocols   []listedProtocol `json:"protocols"`
+	Runtimes    []listedRuntime  `json:"runtimes"` // in which it can be used
+	Usable      bool             `json:"usable"`   // in any runtime
+	Reason      string           `json:"reason"`   // why it cannot be used in any; empty if it can
+}
+
+type listedProtocol struct {
+	Name   lab.Protocol `json:"name"`
+	Usable bool         `json:"usable"`
+	Reason string       `json:"reason"` // why it cannot be carried; empty if it can
 }
 
 type listedVantage struct {
@@ -115,6 +122,7 @@ func describe(s lab.Strategy) listedStrategy {
 	d := listedStrategy{
 		Name: s.Name(), Summary: s.About().Summary, Placement: n.Placement, ReusePort: n.ReusePort,
 		Root: n.Root, Probes: []string{}, Application: n.Application, Weighted: weighted, Null: n.Null,
+		Protocols: protocols(n),
 	}
 	if w, ok := s.(lab.Warner); ok {
 		d.Warning = w.Warning()
@@ -127,6 +135,27 @@ func describe(s lab.Strategy) listedStrategy {
 		d.Vantages = append(d.Vantages, listedVantage{Name: v, Usable: why == "", Reason: why, ReasonIPv6: n.WhyNotFrom(v, lab.IPv6)})
 	}
 	return d
+}
+
+// protocols says which protocols a strategy carries, and why not the others.
+func protocols(n lab.Needs) []listedProtocol {
+	var all []listedProtocol
+	for _, p := range lab.Protocols() {
+		why := n.WhyNotFor(p)
+		all = append(all, listedProtocol{Name: p, Usable: why == "", Reason: why})
+	}
+	return all
+}
+
+// carried are the names of those that are carried.
+func carried(all []listedProtocol) string {
+	var names []string
+	for _, p := range all {
+		if p.Usable {
+			names = append(names, string(p.Name))
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 func reason(err error) string {
@@ -153,6 +182,12 @@ func writeListing(w io.Writer, l listing) error {
 				field(out, "not from", string(v.Name)+": "+v.Reason)
 			case v.ReasonIPv6 != "":
 				field(out, "not from", string(v.Name)+" with --ip 6: "+v.ReasonIPv6)
+			}
+		}
+		field(out, "carries", carried(s.Protocols))
+		for _, p := range s.Protocols {
+			if !p.Usable {
+				field(out, "not for", string(p.Name)+": "+p.Reason)
 			}
 		}
 		if s.Warning != "" {
