@@ -5,6 +5,8 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os"
 
 	"github.com/portlab/portlab/lab"
@@ -72,12 +74,13 @@ func (r *Recorder) Samples() (lab.Samples, error) {
 	if err := errors.Join(r.out.Close(), r.zip.Close(), r.buffer.Flush()); err != nil {
 		return nil, fmt.Errorf("keep the samples: %w", err)
 	}
-	info, err := r.file.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("look at the file of the samples: %w", err)
-	}
-	r.done = &File{file: r.file, size: info.Size(), count: int(r.out.count)}
+	r.done = &File{open: r.read, count: int(r.out.count)}
 	return r.done, nil
+}
+
+// read reads the file from its beginning, however often it is being read.
+func (r *Recorder) read() (io.ReadCloser, error) {
+	return io.NopCloser(io.NewSectionReader(r.file, 0, math.MaxInt64)), nil
 }
 
 // Close takes the file away, and with it the samples that were recorded.
