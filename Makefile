@@ -15,6 +15,7 @@ RUN      ?= dnat --replicas 2 --requests 300
 FUZZTIME ?= 10s
 # How often `make bench-peers` measures each tool with each load.
 ROUNDS   ?= 7
+BENCHPEERS = PORTLAB_PEERS=$(BIN)/peers go test ./scenarios -run '^$$' -timeout 60m
 # Unit tests only: the scenarios measure, and the race detector slows what they measure.
 UNITS     = $(shell go list ./... | grep -v /scenarios)
 GOTEST   := go test -timeout 15m
@@ -23,11 +24,11 @@ GOTEST   := go test -timeout 15m
 export PORTLAB_DOCKER_PROXY ?= $(wildcard $(BIN)/docker-proxy)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build engine tools race fuzz bench bench-peers lint vet fmt shellcheck image clean
+.PHONY: help run test build engine tools race fuzz bench bench-peers bench-million lint vet fmt shellcheck image clean
 
 help: ## list what can be made
 	@echo 'make TARGET, where TARGET is one of'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 run: setup build ## set up what is missing, then put two replicas behind one port and measure
 	@.ci/run-or-sudo $(BIN)/portlab run $(RUN)
@@ -54,12 +55,18 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem $(UNITS)
-	go test -run '^$$' -bench . -benchtime 5x ./scenarios
+	go test -run '^$$' -bench . -skip 'Peers|Million' -benchtime 5x ./scenarios
 
-bench-peers: ## install other load generators and compare portlab's with them, side by side: some 12 minutes
+bench-peers: ## install other load generators and compare portlab's with them, side by side: some 15 minutes
 	@.ci/setup go modules ip curl
 	.ci/peers $(PEERS)
-	PORTLAB_PEERS=$(BIN)/peers go test -run '^$$' -bench '^BenchmarkPeers$$' -benchtime $(ROUNDS)x -timeout 60m ./scenarios
+	$(BENCHPEERS) -bench '^BenchmarkPeers$$' -benchtime $(ROUNDS)x
+	$(BENCHPEERS) -bench '^BenchmarkPeersAtHalf$$' -benchtime 3x
+	$(BENCHPEERS) -bench '^BenchmarkPeersAtStall$$' -benchtime 1x
+
+bench-million: ## make a million requests, keep each, and say what it takes of memory and of the disk
+	@.ci/setup go modules ip curl
+	go test ./scenarios -run '^$$' -bench Million -benchtime 1x
 
 lint: fmt vet shellcheck $(LINTER) ## check format, code and scripts
 	$(LINTER) run

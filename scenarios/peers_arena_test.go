@@ -167,3 +167,17 @@ func (a *arena) served() (requests, connections int, err error) {
 	}
 	return requests, connections, nil
 }
+
+// Whose port a socket holds in TIME-WAIT says who closed first.
+func TestSidesOfSockets(t *testing.T) {
+	got := socketsIn(`  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 31337 1
+   1: 0100007F:1F90 0100007F:C0DE 06 00000000:00000000 03:000016D8 00000000     0        0 0 3
+   2: 0100007F:C0E0 0100007F:1F90 06 00000000:00000000 03:000016D8 00000000     0        0 0 3
+   3: 0100007F:1F90 0100007F:C0E2 06 00000000:00000000 03:000016D8 00000000     0        0 0 3
+   4: 0100007F:C0E4 0100007F:1F90 01 00000000:00000000 00:00000000 00000000     0        0 4711 1
+`)
+	if got[tcpTimeWait] != (sides{server: 2, client: 1}) || got[tcpListen] != (sides{server: 1}) {
+		t.Errorf("%v", got)
+	}
+}

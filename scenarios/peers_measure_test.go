@@ -30,8 +30,10 @@ func (m measurement) rate() float64 { return float64(m.answered) / m.elapsed.Sec
 // cpuPerRequest is in seconds.
 func (m measurement) cpuPerRequest() float64 { return m.cpu.Seconds() / float64(m.answered) }
 
-// driverPerRequest is the part of that in the process that makes the requests.
-func (m measurement) driverPerRequest() float64 { return m.driver.Seconds() / float64(m.answered) }
+// driverPerRequest is the part of that in portlab's process that makes the requests.
+func (m measurement) driverPerRequest() float64 {
+	return m.result.Client.CPU().Seconds() / float64(m.answered)
+}
 
 // measure has a tool offer a load to a fresh server.
 func measure(t testing.TB, tool peer, o offer) measurement {

@@ -19,7 +19,7 @@ type outcome struct {
 	failed    int                       // all others that it counts
 	elapsed   time.Duration             // by its own clock
 	quantiles map[float64]time.Duration // of latency, by their percent; only those that it tells
-	driver    time.Duration             // CPU time of the process that makes the requests, if it tells
+	result    lab.Result                // portlab's own, which tells more
 }
 
 // fields finds numbers in the text of a tool. A field that must be there and
@@ -199,12 +199,12 @@ func readPortlab(out []byte) (outcome, error) {
 	if err := json.Unmarshal(out, &r); err != nil {
 		return outcome{}, err
 	}
-	o := outcome{answered: r.Requests, elapsed: r.Elapsed, driver: r.Client.CPU()}
+	o := outcome{answered: r.Requests, elapsed: r.Elapsed, result: r}
 	for n := range maps.Values(r.Faults) {
 		o.answered -= n
 		o.failed += n
 	}
-	o.quantiles = map[float64]time.Duration{50: r.Latency.P50, 90: r.Latency.P90, 99: r.Latency.P99, 99.9: r.Latency.P999}
+	o.quantiles = byPercent(r.Latency)
 	return o, o.check()
 }
 
@@ -215,4 +215,9 @@ func (o outcome) check() error {
 		return errors.New("the output counts no requests, or tells no time")
 	}
 	return nil
+}
+
+// byPercent is quantiles as the other tools have them.
+func byPercent(q lab.Quantiles) map[float64]time.Duration {
+	return map[float64]time.Duration{50: q.P50, 90: q.P90, 99: q.P99, 99.9: q.P999}
 }

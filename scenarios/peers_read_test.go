@@ -37,6 +37,10 @@ func TestOutputsOfPeers(t *testing.T) {
 			quantiles: map[float64]time.Duration{50: 971 * us, 90: 2504 * us, 99: 6426 * us, 99.9: 11469 * us}}},
 		{"fortio-faults.json", readFortio, outcome{answered: 990, failed: 495 + 496, elapsed: 1002274 * us,
 			quantiles: map[float64]time.Duration{50: 1720 * us, 90: 3450 * us, 99: 6523 * us, 99.9: 18012 * us}}},
+		{"oha.json", readOha, outcome{answered: 16161, elapsed: 2001466 * us,
+			quantiles: map[float64]time.Duration{50: 1526 * us, 90: 3269 * us, 99: 9404 * us, 99.9: 36223 * us}}},
+		{"oha-faults.json", readOha, outcome{answered: 920, failed: 460 + 460, elapsed: 1004415 * us,
+			quantiles: map[float64]time.Duration{50: 1588 * us, 90: 4501 * us, 99: 7750 * us, 99.9: 10089 * us}}},
 	} {
 		got, err := c.read(testdata(t, c.file))
 		if err != nil {
