@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -208,4 +210,54 @@ func get(t *testing.T, url string) string {
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+// Replicas that answer datagrams are published so, and each of the clients'
+// addresses can call them.
+func TestDatagramsReachAPublishedReplica(t *testing.T) {
+	f := mustOpen(t, lab.FleetSpec{
+		Replicas: 1, Placement: lab.OwnNetns, Publish: lab.PublishFirst, Protocol: lab.UDP, Vantage: lab.External, Clients: 50,
+	})
+	front := f.Blueprint().Front
+	for _, v := range []lab.Vantage{lab.External, lab.Localhost} {
+		at, err := f.Place(t.Context(), v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources := at.(lab.SourcePlace).Sources()
+		if len(sources) != 50 {
+			t.Errorf("%d sources at %s, want 50", len(sources), v)
+		}
+		for _, own := range sources {
+			answer, err := exchange(t, at, own, front.At(v))
+			kept := strings.Contains(answer, `client="`+own.String()+":")
+			if err != nil || !strings.HasPrefix(answer, `7 v=1, instance="foo"`) || kept != (v == lab.External) {
+				t.Fatalf("called from %s at %s: %q, %v", own, v, answer, err)
+			}
+		}
+	}
+}
+
+// exchange sends one datagram and gives the answer to it.
+func exchange(t *testing.T, from lab.Place, own netip.Addr, to netip.AddrPort) (string, error) {
+	t.Helper()
+	d := net.Dialer{LocalAddr: net.UDPAddrFromAddrPort(netip.AddrPortFrom(own, 0))}
+	var c net.Conn
+	err := from.Do(t.Context(), func() (err error) {
+		c, err = d.DialContext(t.Context(), "udp", to.String())
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return "", err
+	}
+	if _, err := c.Write([]byte("portlab 7 /")); err != nil {
+		return "", err
+	}
+	answer := make([]byte, 1500)
+	n, err := c.Read(answer)
+	return string(answer[:n]), err
 }
