@@ -2,7 +2,9 @@ package load
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"strconv"
 	"syscall"
 
 	"github.com/portlab/portlab/lab"
@@ -43,6 +45,31 @@ func classify(err error, connected bool) lab.Fault {
 		return lab.ReadTimeout
 	}
 	return lab.ConnectTimeout
+}
+
+// exhaustion says what the client has run out of, and what to do about it;
+// empty for any other error. Ports is how many local ports there are to one
+// target from one address; 0: unknown.
+func exhaustion(err syscall.Errno, ports int) string {
+	switch err {
+	case syscall.EADDRNOTAVAIL:
+		return fmt.Sprintf("no local port is free: to one target there are %s from one client address (net.ipv4.ip_local_port_range), "+
+			"and each is in TIME_WAIT for a minute where the client closes first: use --close server, --clients or a wider range", orUnknown(ports))
+	case syscall.EMFILE:
+		return "no file descriptor is free in this process: raise ulimit -n or lower --concurrency"
+	case syscall.ENFILE:
+		return "no file descriptor is free on this machine: raise fs.file-max or lower --concurrency"
+	case syscall.ENOBUFS, syscall.ENOMEM:
+		return "no memory is left for sockets: raise net.ipv4.tcp_mem (udp_mem) or lower --concurrency"
+	}
+	return ""
+}
+
+func orUnknown(ports int) string {
+	if ports == 0 {
+		return "too few"
+	}
+	return strconv.Itoa(ports)
 }
 
 // maxDetail bounds, in bytes, what is kept of an error's text: a malformed

@@ -20,7 +20,12 @@ func identify(s *lab.Sample, header http.Header) error {
 	if err != nil {
 		return &malformedError{err}
 	}
+	noteWho(s, a)
+	return nil
+}
+
+// noteWho puts what a replica says of itself into the sample.
+func noteWho(s *lab.Sample, a wire.Answer) {
 	s.Instance, s.ReplicaSaw, s.Service = a.Instance, a.Client, a.Service
 	s.ReplicaConnection, s.ReplicaRequest = a.Connection, a.Request
-	return nil
 }
