@@ -2,7 +2,6 @@ package main
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,17 +12,18 @@ import (
 // and what comes after it, and those of which again knows what they came to.
 var notRepeated = []string{"out", "no-report", "format", "color", "quiet", "dry-run", "keep", "runtime", "seed"}
 
-// again is the command line that repeats a run: every flag that changes what
-// is measured, with the runtime that was chosen and the seed that was drawn.
-func again(c *cobra.Command, strategy, runtime string, seed uint64) []string {
-	words := []string{"portlab", "run", strategy}
+// again is the command line that repeats a run or a load: every flag that
+// changes what is measured, and at its end the flags that were left open, such
+// as the seed that was drawn.
+func again(c *cobra.Command, args []string, drawn ...string) []string {
+	words := append([]string{"portlab", c.Name()}, args...)
 	c.Flags().Visit(func(f *pflag.Flag) {
 		if slices.Contains(notRepeated, f.Name) {
 			return
 		}
 		words = append(words, spelled(f)...)
 	})
-	return append(words, "--runtime", runtime, "--seed", strconv.FormatUint(seed, 10))
+	return append(words, drawn...)
 }
 
 // spelled is a flag as it would be typed.

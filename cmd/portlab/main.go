@@ -7,7 +7,8 @@
 // way, and 130 when it was interrupted.
 //
 // The same static binary is what containers run: serve is the instrumented
-// server, and the hidden pause and proxy are its other parts.
+// server, and the hidden pause and proxy are its other parts. The hidden client
+// is the process that makes the requests.
 package main
 
 import (
@@ -23,6 +24,9 @@ func main() {
 	// Before all else: as PID 1 of a container, a process without a handler
 	// does not hear SIGTERM at all (pid_namespaces(7)).
 	ctx, stop := untilSignal(context.Background(), endingSignals(os.Args[1:]), endAtOnce)
+	if is, status := asClient(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); is {
+		os.Exit(status)
+	}
 	if is, status := asGuard(ctx, newSweeper(), os.Stderr); is {
 		os.Exit(status)
 	}

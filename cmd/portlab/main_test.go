@@ -20,8 +20,11 @@ import (
 )
 
 // TestMain makes this program portlab on the fake runtimes, for scripts, and
-// what its runs start: their guard, and the holders of places.
+// what its runs start: their client, their guard, and the holders of places.
 func TestMain(m *testing.M) {
+	if is, status := asClient(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr); is {
+		os.Exit(status)
+	}
 	if is, status := asGuard(context.Background(), guard.Sweeper{}, os.Stderr); is {
 		os.Exit(status)
 	}

@@ -31,7 +31,7 @@ func (a *app) measure(ctx context.Context, t *lab.Trial, out *output, f *runFlag
 		given = true
 		res.Timings.Sweep, res.Timings.Total = sweep, time.Since(begun)
 		noteVersion(&res.Environment)
-		return a.give(res, samples, out, f)
+		return a.give(res, samples, out, f.resultFlags)
 	}
 	if f.keep {
 		t.Hold = func(ctx context.Context, fleet lab.Fleet, res *lab.Result, samples lab.Samples) error {
@@ -90,7 +90,7 @@ func (a *app) sweepBefore(ctx context.Context, show display) {
 
 // give writes a result's report and prints it, in this order: a closed pipe
 // costs no report.
-func (a *app) give(res *lab.Result, samples lab.Samples, out *output, f *runFlags) error {
+func (a *app) give(res *lab.Result, samples lab.Samples, out *output, f *resultFlags) error {
 	where, err := out.write(res, samples, a.getenv)
 	if err != nil {
 		return errors.Join(err, a.print(res, *f.format, *f.color))

@@ -7,9 +7,6 @@ import (
 	"github.com/portlab/portlab/strategies"
 )
 
-// defaultRequests are those of the article that the lab began with.
-const defaultRequests = 300
-
 // fleetFlags are the flags that say what is to be set up: those that run and
 // explain share.
 type fleetFlags struct {
@@ -22,6 +19,7 @@ type fleetFlags struct {
 	imagePort    uint16
 	sidecarImage string
 	ip           int
+	protocol     string
 }
 
 func (a *app) addFleetFlags(c *cobra.Command) *fleetFlags {
@@ -37,13 +35,23 @@ func (a *app) addFleetFlags(c *cobra.Command) *fleetFlags {
 	c.Flags().Uint16Var(&f.imagePort, "image-port", 0, "where the server in --image listens")
 	c.Flags().StringVar(&f.sidecarImage, "sidecar-image", "", "container image to run a proxy from (default the runtime's choice)")
 	c.Flags().IntVar(&f.ip, "ip", int(lab.IPv4), "IP version of front and replicas: 4 or 6")
+	c.Flags().StringVar(&f.protocol, "protocol", string(lab.HTTP1), "what clients and replicas speak: "+alternatives(protocolWords()))
 	var vantages []string
 	for _, v := range lab.Vantages() {
 		vantages = append(vantages, string(v))
 	}
 	complete(c, "vantage", vantages...)
 	complete(c, "runtime", a.runtimeWords()...)
+	complete(c, "protocol", protocolWords()...)
 	return f
+}
+
+func protocolWords() []string {
+	var words []string
+	for _, p := range lab.Protocols() {
+		words = append(words, string(p))
+	}
+	return words
 }
 
 // trial is what these flags ask of a strategy, checked but for what only a
@@ -60,10 +68,14 @@ func (a *app) trial(strategy string, f *fleetFlags) (*lab.Trial, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
+	plan := defaultPlan()
+	if plan.Protocol, err = lab.ParseProtocol(f.protocol); err != nil {
+		return nil, err
+	}
 	if err := oneOf("runtime", f.runtime, a.runtimeWords()...); err != nil {
 		return nil, err
 	}
-	t := &lab.Trial{Strategy: s, Vantage: v, Plan: defaultPlan(), Fleet: lab.FleetSpec{
+	t := &lab.Trial{Strategy: s, Vantage: v, Plan: plan, Fleet: lab.FleetSpec{
 		Run: lab.NewRunID(), Family: lab.Family(f.ip), Replicas: f.replicas, Weights: f.weights,
 		Port: f.port, Image: f.image, ImagePort: f.imagePort, SidecarImage: f.sidecarImage,
 	}}
@@ -80,12 +92,6 @@ func (f *fleetFlags) check() error {
 		return lab.Usagef("say where the server in --image listens, with --image-port")
 	}
 	return nil
-}
-
-func defaultPlan() lab.Plan {
-	p := lab.DefaultPlan()
-	p.Requests = defaultRequests
-	return p
 }
 
 // completeStrategy completes a command's first argument.

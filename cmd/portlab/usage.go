@@ -46,6 +46,8 @@ func wanted(f *pflag.Flag) string {
 		return "a whole number from 0 to 65535"
 	case "uint64":
 		return "a whole number from 0 up"
+	case "float64":
+		return "a number"
 	case "duration":
 		return "a time with its unit, such as 500ms or 2s"
 	case "float64Slice":

@@ -42,7 +42,7 @@ type Process struct {
 // carries the run's id, so that [Traces] finds it and what it starts. It lives
 // on when ctx ends, which only bounds the start.
 func Start(ctx context.Context, at lab.Place, c Command) (*Process, error) {
-	home, err := lab.Home()
+	marks, err := RunEnv(c.Run)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func Start(ctx context.Context, at lab.Place, c Command) (*Process, error) {
 		p.cmd.Args[0] = c.Name
 	}
 	p.cmd.Env = append(os.Environ(), c.Env...)
-	p.cmd.Env = append(p.cmd.Env, envRun+"="+string(c.Run), envHome+"="+home)
+	p.cmd.Env = append(p.cmd.Env, marks...)
 	p.cmd.Dir, p.cmd.ExtraFiles = c.Dir, c.Files
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	p.cmd.WaitDelay = time.Second // a child of it may keep the output open

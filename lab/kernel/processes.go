@@ -22,6 +22,16 @@ const (
 // of a run it stands: client, host, or the name of a replica.
 const EnvPlace = "PORTLAB_PLACE"
 
+// RunEnv are the variables, as KEY=value, that mark a process of a run, so that
+// [Traces] finds it and what it starts.
+func RunEnv(run lab.RunID) ([]string, error) {
+	home, err := lab.Home()
+	if err != nil {
+		return nil, err
+	}
+	return []string{envRun + "=" + string(run), envHome + "=" + home}, nil
+}
+
 func processTraces(context.Context) ([]lab.Trace, error) {
 	everyone, err := pids()
 	if err != nil {
