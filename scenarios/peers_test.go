@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,7 +53,7 @@ func BenchmarkPeers(b *testing.B) {
 	fmt.Println(results)
 	for _, cell := range cells {
 		if ratios := results.ratios("portlab", cell.name, rates); len(ratios) > 0 {
-			b.ReportMetric(median(ratios), "rate-to-wrk@"+cell.name)
+			b.ReportMetric(median(ratios), "rate-to-wrk@"+strings.ReplaceAll(cell.name, ", ", "-"))
 		}
 	}
 }
