@@ -114,7 +114,7 @@ func (f *planFlags) drivers(p lab.Plan, run lab.RunID) (driver, prober lab.Drive
 	if err != nil {
 		return nil, nil, err
 	}
-	return load.Process{Driver: name, CPUs: cpus, Env: env}, load.Prober(p.Protocol), nil
+	return load.Process{Driver: name, CPUs: cpus, Env: append(env, quick)}, load.Prober(p.Protocol), nil
 }
 
 func randomSeed() uint64 {

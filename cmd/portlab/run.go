@@ -36,6 +36,7 @@ Claims, for --claim:
 		Example: `  portlab run dnat --replicas 2 --requests 300
   portlab run dnat --weights 3,1 --vantage host
   portlab run reuseport --claim "share within 10%" --claim "no loss" --format json
+  portlab run dnat --rate 500 --duration 10s --arrivals poisson --keep-alive
   portlab run dnat --runtime netns --keep`,
 		Args:              exactly("STRATEGY"),
 		ValidArgsFunction: completeStrategy,

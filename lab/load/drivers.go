@@ -23,6 +23,7 @@ var drivers = []struct {
 	name   string
 	driver driver
 }{
+	{rawName, Raw{}},
 	{simpleName, Simple{}},
 }
 
@@ -59,7 +60,7 @@ func Prober(p lab.Protocol) lab.Driver {
 }
 
 // fitting is the driver for a protocol.
-func fitting(lab.Protocol) string { return simpleName }
+func fitting(lab.Protocol) string { return rawName }
 
 func find(name string) (driver, error) {
 	for _, d := range drivers {
