@@ -82,18 +82,27 @@ func (d *Distribution) Count() int { return d.count }
 // Quantile is the least duration that at least a fraction q of them all do not
 // exceed: the nearest rank. It is 0 of nothing.
 func (d *Distribution) Quantile(q float64) time.Duration {
+	return d.Rank(int(math.Ceil(q * float64(d.count))))
+}
+
+// Rank is the r-th shortest duration, from 1; 0 of nothing.
+func (d *Distribution) Rank(r int) time.Duration {
+	r = min(max(r, 1), d.count)
 	switch {
 	case d.count == 0:
 		return 0
+	case r == 1:
+		return d.min
+	case r == d.count:
+		return d.max
 	case d.histogram != nil:
-		v := time.Duration(d.histogram.ValueAtQuantile(100 * q))
+		v := time.Duration(d.histogram.ValueAtQuantile(100 * float64(r) / float64(d.count)))
 		return min(max(v, d.min), d.max)
 	case !d.sorted:
 		slices.Sort(d.values)
 		d.sorted = true
 	}
-	rank := int(math.Ceil(q * float64(d.count)))
-	return d.values[min(max(rank, 1), d.count)-1]
+	return d.values[r-1]
 }
 
 // Quantiles are those that are shown.

@@ -2,7 +2,9 @@ package lab
 
 import "errors"
 
-func (t *Trial) judge(res *Result, m Measurement, samples Samples) []Verdict {
+// Judge is the part of [Run] that holds the trial's claims against what was
+// measured.
+func (t *Trial) Judge(res *Result, m Measurement, samples Samples) []Verdict {
 	e := Evidence{
 		Measurement: m, Samples: samples, Replicas: res.Fleet,
 		Null: res.Null, Workers: res.Workers, Plan: t.Plan, Vantage: t.Vantage,

@@ -69,7 +69,7 @@ func Run(ctx context.Context, t *Trial) (res *Result, samples Samples, err error
 	at = time.Now()
 	t.tell(Event{Phase: Judging})
 	m := res.Fold(samples, accepted)
-	res.Verdicts = t.judge(res, m, samples)
+	res.Verdicts = t.Judge(res, m, samples)
 	lap(&res.Timings.Judge, at)
 	if err := samples.Err(); err != nil {
 		return res, samples, fmt.Errorf("read the samples again: %w", err)

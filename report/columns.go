@@ -10,7 +10,7 @@ import (
 	"github.com/portlab/portlab/lab"
 )
 
-// column is one field of a sample in samples.csv.gz. Its name ends in its unit.
+// column is one field of a sample as CSV. Its name ends in its unit.
 type column struct {
 	name  string
 	write func(s *lab.Sample) string
@@ -22,6 +22,7 @@ var columns = []column{
 	number("request", func(s *lab.Sample) *int { return &s.Request }),
 	number("connection", func(s *lab.Sample) *int { return &s.Connection }),
 	duration("due_ns", func(s *lab.Sample) *time.Duration { return &s.Due }),
+	duration("begun_ns", func(s *lab.Sample) *time.Duration { return &s.Begun }),
 	duration("connected_ns", func(s *lab.Sample) *time.Duration { return &s.Connected }),
 	duration("first_byte_ns", func(s *lab.Sample) *time.Duration { return &s.FirstByte }),
 	duration("done_ns", func(s *lab.Sample) *time.Duration { return &s.Done }),
@@ -35,6 +36,9 @@ var columns = []column{
 	count("replica_request", func(s *lab.Sample) *uint64 { return &s.ReplicaRequest }),
 	address("replica_saw", func(s *lab.Sample) *netip.AddrPort { return &s.ReplicaSaw }),
 	duration("service_ns", func(s *lab.Sample) *time.Duration { return &s.Service }),
+	number("duplicates", func(s *lab.Sample) *int { return &s.Duplicates }),
+	boolean("reordered", func(s *lab.Sample) *bool { return &s.Reordered }),
+	text("closed_first", func(s *lab.Sample) *string { return (*string)(&s.ClosedFirst) }),
 }
 
 func number(name string, at func(*lab.Sample) *int) column {
@@ -42,6 +46,21 @@ func number(name string, at func(*lab.Sample) *int) column {
 		func(s *lab.Sample) string { return strconv.Itoa(*at(s)) },
 		func(s *lab.Sample, field string) (err error) {
 			*at(s), err = strconv.Atoi(field)
+			return err
+		}}
+}
+
+// boolean is 0 or 1.
+func boolean(name string, at func(*lab.Sample) *bool) column {
+	return column{name,
+		func(s *lab.Sample) string {
+			if *at(s) {
+				return "1"
+			}
+			return "0"
+		},
+		func(s *lab.Sample, field string) (err error) {
+			*at(s), err = strconv.ParseBool(field)
 			return err
 		}}
 }

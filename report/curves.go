@@ -22,26 +22,25 @@ const (
 // behind the fastest, the slowest and all together. It returns a [noPlotError] for
 // fewer than two answers.
 func curvesOf(r *lab.Result, samples lab.Samples) ([]curve, error) {
-	byName := map[string][]time.Duration{}
-	var all []time.Duration
+	if err := plotless(r); err != nil {
+		return nil, err
+	}
+	byName := map[string]*lab.Distribution{}
+	all := &lab.Distribution{}
 	for s := range samples.All() {
-		if s.OK() {
-			byName[s.Instance] = append(byName[s.Instance], s.Latency())
-			all = append(all, s.Latency())
+		if !s.OK() {
+			continue
 		}
+		if byName[s.Instance] == nil {
+			byName[s.Instance] = &lab.Distribution{}
+		}
+		byName[s.Instance].Record(s.Latency())
+		all.Record(s.Latency())
 	}
-	switch len(all) {
-	case 0:
-		return nil, &noPlotError{"no request was answered"}
-	case 1:
-		return nil, &noPlotError{"one answered request has no distribution"}
-	}
-	slices.Sort(all)
 	total := curve{name: "all", latency: all, style: draw.LineStyle{Color: black, Width: vg.Points(2)}}
 	var each []curve
 	for _, in := range r.Instances {
-		if d := byName[in.Name]; len(d) > 0 && in.Name != "" {
-			slices.Sort(d)
+		if d := byName[in.Name]; d != nil && in.Name != "" {
 			each = append(each, curve{name: in.Name, latency: d, style: lineStyle(len(each))})
 		}
 	}
@@ -52,6 +51,17 @@ func curvesOf(r *lab.Result, samples lab.Samples) ([]curve, error) {
 		return each, nil
 	}
 	return sheaf(each, total), nil
+}
+
+// plotless is a [noPlotError] where there is nothing to draw.
+func plotless(r *lab.Result) error {
+	switch r.Latency.Count {
+	case 0:
+		return &noPlotError{"no request was answered"}
+	case 1:
+		return &noPlotError{"one answered request has no distribution"}
+	}
+	return nil
 }
 
 // sheaf draws some of many lines in the background.
@@ -75,7 +85,7 @@ func sheaf(each []curve, total curve) []curve {
 
 // extreme names a curve with its number of answers: of few, it says little.
 func extreme(word string, c curve) string {
-	return fmt.Sprintf("%s: %s, n = %s", word, shorten(c.name, 8), whole(len(c.latency)))
+	return fmt.Sprintf("%s: %s, n = %s", word, shorten(c.name, 8), whole(c.latency.Count()))
 }
 
-func median(c curve) time.Duration { return c.latency[(len(c.latency)-1)/2] }
+func median(c curve) time.Duration { return c.latency.Quantile(0.5) }

@@ -6,7 +6,7 @@
 //
 //	report.md       for people
 //	result.json     for scripts; docs/result.schema.json describes it
-//	samples.csv.gz  the raw data, one row a request; docs/samples.md describes it
+//	samples.bin.gz  the raw data, every request; docs/samples.md describes it
 //	shares.svg      connections by instance
 //	latency.svg     the distribution of the latency
 //

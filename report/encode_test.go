@@ -49,7 +49,7 @@ func TestJSONFitsItsSchema(t *testing.T) {
 func refusal() *lab.Result {
 	return &lab.Result{
 		SchemaVersion: lab.SchemaVersion, Run: "k3f9a2", Strategy: "publish", Runtime: "docker", Vantage: lab.OnHost,
-		Null: lab.Single, Replicas: 2, ClientAddress: lab.AddressUnknown,
+		Null: lab.Single, Replicas: 2, Plan: plan(), ClientAddress: lab.AddressUnknown,
 		Verdicts: []lab.Verdict{{Claim: "no request fails", Outcome: lab.RefusedByHost, Sentence: "the host refused: address already in use"}},
 	}
 }

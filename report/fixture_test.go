@@ -40,6 +40,10 @@ func fixtures() []fixture {
 			failures: map[lab.Fault]int{lab.Refused: 290, lab.ConnectTimeout: 10}, verdicts: failedVerdicts},
 		{name: "thousand", weights: equal(1000), counts: uneven(1000), verdicts: manyVerdicts},
 		{name: "outside", weights: equal(2), counts: []int{151, 149}, edit: fromOutside, verdicts: balancedVerdicts},
+		{name: "open", weights: equal(2), counts: []int{2010, 1980}, edit: overloaded,
+			failures: map[lab.Fault]int{lab.ClientLimit: 10}, verdicts: balancedVerdicts},
+		{name: "datagrams", weights: equal(2), counts: []int{505, 480}, edit: overUDP,
+			failures: map[lab.Fault]int{lab.ReadTimeout: 15}, verdicts: balancedVerdicts},
 		{name: "weights", weights: []float64{3, 1}, counts: []int{231, 69}, verdicts: balancedVerdicts},
 	}
 }
@@ -100,6 +104,7 @@ func (f fixture) samples() lab.SampleList {
 func place(s *lab.Sample, i int, random *rand.Rand) {
 	s.Request, s.Connection = i, i
 	s.Due = time.Duration(i) * time.Millisecond
+	s.Begun = s.Due
 	took := time.Duration(float64(time.Millisecond) * math.Exp(0.4*random.NormFloat64()))
 	s.Done = s.Due + took
 	s.Local = netip.AddrPortFrom(netip.MustParseAddr("198.19.0.2"), uint16(32768+i%28000))
@@ -122,6 +127,43 @@ func fromOutside(r *lab.Result, samples lab.SampleList) {
 	r.Image, r.CountedOutside = "registry.example/shop/web:1.4", true
 	for _, replica := range r.Fleet {
 		r.Instances = append(r.Instances, lab.InstanceResult{Name: replica.Instance, Connections: counts[replica.Instance]})
+	}
+}
+
+// overloaded makes the load an open loop that the replicas do not keep up with:
+// requests wait longer and longer for one of those under way.
+func overloaded(r *lab.Result, samples lab.SampleList) {
+	r.Plan.Rate, r.Plan.Arrivals, r.Plan.Concurrency, r.Plan.Ramp = 1000, lab.Poisson, 64, time.Second
+	r.Plan.PerConnection, r.Plan.Clients, r.Plan.WarmUp = 0, 8, 500*time.Millisecond
+	r.Client = lab.Client{
+		Driver: "raw", CPUs: []int{0, 1}, UserCPU: 40 * time.Millisecond, SystemCPU: 120 * time.Millisecond,
+		Late: 50, Queued: 3900, Backlog: 480, ClosedFirst: 3, Ports: 28232,
+	}
+	for i := range samples {
+		s := &samples[i]
+		if s.Connection %= 64; !s.OK() {
+			s.Detail = "connect: cannot assign requested address"
+		}
+		wait := time.Duration(i) * 200 * time.Microsecond
+		s.Begun, s.Done = s.Begun+wait, s.Done+wait
+		if s.OK() {
+			s.Connected, s.FirstByte = time.Duration(i%64)*time.Microsecond, s.FirstByte+wait
+		}
+	}
+}
+
+// overUDP makes the load one of datagrams.
+func overUDP(r *lab.Result, samples lab.SampleList) {
+	r.Plan.Protocol, r.Plan.Duration, r.Plan.Streams, r.Plan.Path = lab.UDP, time.Second, 8, "/?body=100"
+	r.Client = lab.Client{Driver: "raw", UserCPU: 2 * time.Millisecond, SystemCPU: 9 * time.Millisecond, Ports: 28232}
+	for i := range samples {
+		s := &samples[i]
+		s.Connected = 0
+		s.Status = 0
+		s.Reordered = i%100 == 50 && s.OK()
+		if i%200 == 7 {
+			s.Duplicates = 1
+		}
 	}
 }
 

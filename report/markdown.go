@@ -13,12 +13,14 @@ import (
 func writeMarkdown(w io.Writer, r *lab.Result, samples lab.Samples) error {
 	p := &page{}
 	p.question(r)
+	p.doubts(r)
 	p.verdicts(r)
 	p.environment(r)
 	p.path(r)
 	p.byHand(r)
 	p.distribution(r)
-	p.latency(r, samples)
+	p.latency(r)
+	p.client(r)
 	p.faults(r, samples)
 	p.caveats(r)
 	p.timings(r)
@@ -30,9 +32,9 @@ func writeMarkdown(w io.Writer, r *lab.Result, samples lab.Samples) error {
 func (p *page) question(r *lab.Result) {
 	p.heading(1, fmt.Sprintf("%s on %s: %s behind one port", prose(r.Strategy), prose(r.Runtime), plural(r.Replicas, "replica")))
 	p.heading(2, "Question")
-	p.block(fmt.Sprintf("A client on %s makes %s, each on a new connection, to %s behind one port. "+
+	p.block(fmt.Sprintf("A client on %s makes %s, %s, to %s behind one port. "+
 		"How does %s spread the connections, how long do the requests take, and is any lost?",
-		standsAt(r.Vantage), plural(r.Plan.Requests, "request"), plural(r.Replicas, "replica"), prose(r.Strategy)))
+		standsAt(r.Vantage), amount(r.Plan), perConnection(r.Plan), plural(r.Replicas, "replica"), prose(r.Strategy)))
 	g := &grid{aligns: []align{left, left}, headings: []string{"what", "value"}}
 	g.add("strategy", cell(r.Strategy+": "+r.Summary))
 	g.add("meant to spread", cell(spreads(r.Null)))
@@ -61,12 +63,6 @@ func frontOf(r *lab.Result) string {
 		s += fmt.Sprintf(", IPv%d", r.Family)
 	}
 	return s
-}
-
-// load says how a plan offers it.
-func load(plan lab.Plan) string {
-	return fmt.Sprintf("closed loop, %s, %s, timeout %s, GET %s",
-		plural(plan.Requests, "request"), plural(plan.Concurrency, "worker"), plan.Timeout, plan.Path)
 }
 
 func (p *page) path(r *lab.Result) {
@@ -148,6 +144,6 @@ func (p *page) reproduce(r *lab.Result) {
 		p.block(fence("sh", []string{strings.Join(words, " ")}))
 	}
 	p.block(fmt.Sprintf("Run %s, started %s, seed %d. `portlab report` on this folder makes this report again from "+
-		"`%s`, one row a request, and `%s`.",
+		"`%s`, every request, and `%s`; with `--csv` it gives out a row for each.",
 		prose(string(r.Run)), r.Started.UTC().Format("2006-01-02 15:04:05 MST"), r.Plan.Seed, samplesFile, resultFile))
 }

@@ -2,14 +2,13 @@ package report
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/portlab/portlab/lab"
 )
 
-func (p *page) latency(r *lab.Result, samples lab.Samples) {
+func (p *page) latency(r *lab.Result) {
 	p.heading(2, "Latency")
 	if r.Latency.Count == 0 {
 		p.block("No request was answered, so there is no latency.")
@@ -17,6 +16,10 @@ func (p *page) latency(r *lab.Result, samples lab.Samples) {
 	}
 	p.block("From the time at which a request was due, over the requests that were answered:")
 	p.table(phases(r))
+	if g := pieces(r); len(g.rows) > 0 {
+		p.block("Of that:")
+		p.table(g)
+	}
 	if rows := latencyRows(r); len(rows) > 0 {
 		p.block(byInstance(r, rows))
 		g := quantileGrid("instance")
@@ -27,7 +30,7 @@ func (p *page) latency(r *lab.Result, samples lab.Samples) {
 	} else {
 		p.block("By instance it is not known: the answers do not say who gave them.")
 	}
-	p.latencyPlot(r, samples)
+	p.latencyPlot(r)
 	for _, v := range r.Verdicts {
 		if aboutLatency(v) {
 			p.figures(v)
@@ -35,10 +38,9 @@ func (p *page) latency(r *lab.Result, samples lab.Samples) {
 	}
 }
 
-func (p *page) latencyPlot(r *lab.Result, samples lab.Samples) {
-	_, err := curvesOf(r, samples)
-	if none, ok := errors.AsType[*noPlotError](err); ok {
-		p.block("There is no plot: " + none.Error() + ".")
+func (p *page) latencyPlot(r *lab.Result) {
+	if err := plotless(r); err != nil {
+		p.block("There is no plot: " + err.Error() + ".")
 		return
 	}
 	p.block(fmt.Sprintf("![Distribution of the latency by instance](%s)", latencyFile))
@@ -46,9 +48,26 @@ func (p *page) latencyPlot(r *lab.Result, samples lab.Samples) {
 
 func phases(r *lab.Result) *grid {
 	g := quantileGrid("until")
-	addQuantiles(g, "connected", r.Connect)
+	if r.Connect.Max > 0 { // else all connections stood before
+		addQuantiles(g, "connected", r.Connect)
+	}
 	addQuantiles(g, "first byte", r.FirstByte)
 	addQuantiles(g, "whole answer", r.Latency)
+	return g
+}
+
+// pieces are what latency is made of, as far as they tell something: the
+// response, which is latency without the client's own queue and delay, these
+// two alone, and the replica's own time, apart from the way to it.
+func pieces(r *lab.Result) *grid {
+	g := quantileGrid("part")
+	if corrected(r) {
+		addQuantiles(g, "begun by the client to whole answer (uncorrected latency)", r.Response)
+		addQuantiles(g, "due to begun by the client (lag, of all requests)", r.Lag)
+	}
+	if r.Service.Count > 0 {
+		addQuantiles(g, "in the replica itself", r.Service)
+	}
 	return g
 }
 
@@ -111,11 +130,14 @@ func (p *page) faults(r *lab.Result, samples lab.Samples) {
 		p.block("No request was made.")
 		return
 	}
+	if s := datagrams(r); s != "" {
+		p.block(capital("requests: " + s + "."))
+	}
 	if failed(r) == 0 {
 		p.block(fmt.Sprintf("None in %s.", plural(r.Requests, "request")))
 		return
 	}
-	details := firstDetails(samples)
+	details := firstDetails(samples, len(r.Faults))
 	g := &grid{aligns: []align{left, right, right, left}, headings: []string{"class", "requests", "share", "first seen"}}
 	for _, f := range faultClasses(r) {
 		g.add(cell(string(f)), whole(r.Faults[f]), percent(float64(r.Faults[f])/float64(r.Requests)), orWord(cell(details[f]), none))
@@ -123,12 +145,15 @@ func (p *page) faults(r *lab.Result, samples lab.Samples) {
 	p.table(g)
 }
 
-// firstDetails is what the system said of the first fault of each class.
-func firstDetails(samples lab.Samples) map[lab.Fault]string {
+// firstDetails is what the system said of the first fault of each of n classes.
+func firstDetails(samples lab.Samples, n int) map[lab.Fault]string {
 	details := map[lab.Fault]string{}
 	for s := range samples.All() {
 		if _, seen := details[s.Fault]; !seen && s.Detail != "" {
 			details[s.Fault] = s.Detail
+		}
+		if len(details) == n {
+			break
 		}
 	}
 	return details

@@ -103,6 +103,13 @@ func TestSectionsStandInTheirOrder(t *testing.T) {
 		"Distribution of connections", "Latency", "Faults", "Caveats", "Where the wall time went", "How to reproduce"}
 	for _, f := range fixtures() {
 		r, samples := f.make()
+		want := slices.Clone(want)
+		if r.Client.Driver != "" {
+			want = slices.Insert(want, slices.Index(want, "Faults"), "Client")
+		}
+		if len(r.Warnings) > 0 {
+			want = slices.Insert(want, slices.Index(want, "Verdict"), "Warnings")
+		}
 		if diff := cmp.Diff(want, parse(t, markdown(t, r, samples)).headings[1:]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", f.name, diff)
 		}
@@ -127,6 +134,7 @@ func hostileResult(bad string) (*lab.Result, lab.SampleList) {
 	r.Fleet[0].Instance = "foo" + bad
 	r.Fold(samples, nil)
 	r.Verdicts[0].Shares[0].Instance = "foo" + bad
+	r.Warnings, r.Client.Driver, r.Plan.Path = []string{bad}, "d"+bad, "/"+bad
 	r.Image, r.Environment.Engine, r.Environment.Kernel = bad, bad, bad
 	r.Strategy, r.Summary, r.Runtime = "s"+bad, bad, "r"+bad
 	r.Environment.Versions[bad] = bad

@@ -46,7 +46,7 @@ func latencyChart(r *lab.Result, samples lab.Samples) (*chart, error) {
 		if cv.name != "" {
 			c.legend.Add(shorten(cv.name, 20), line)
 		}
-		lo, hi = min(lo, cv.latency[0]), max(hi, cv.latency[len(cv.latency)-1])
+		lo, hi = min(lo, cv.latency.Rank(1)), max(hi, cv.latency.Rank(cv.latency.Count()))
 	}
 	// A little room on both sides; also where all latencies are the same.
 	c.X.Min, c.X.Max = milliseconds(lo)/1.15, milliseconds(hi)*1.15
@@ -66,8 +66,8 @@ func milliseconds(d time.Duration) float64 {
 
 // curve is one line of the plot.
 type curve struct {
-	name    string          // in the legend; empty: not there
-	latency []time.Duration // sorted, at least one
+	name    string            // in the legend; empty: not there
+	latency *lab.Distribution // of something
 	style   draw.LineStyle
 }
 
@@ -76,13 +76,13 @@ const mostPoints = 400
 
 // points are those of the empirical distribution function, in ms and per cent.
 func (c curve) points() plotter.XYs {
-	n := len(c.latency)
+	n := c.latency.Count()
 	k := min(n, mostPoints)
 	points := make(plotter.XYs, 0, k+1)
-	points = append(points, plotter.XY{X: milliseconds(c.latency[0]), Y: 0})
+	points = append(points, plotter.XY{X: milliseconds(c.latency.Rank(1)), Y: 0})
 	for i := 1; i <= k; i++ {
 		rank := i * n / k // the last is n: the maximum is always there
-		points = append(points, plotter.XY{X: milliseconds(c.latency[rank-1]), Y: 100 * float64(rank) / float64(n)})
+		points = append(points, plotter.XY{X: milliseconds(c.latency.Rank(rank)), Y: 100 * float64(rank) / float64(n)})
 	}
 	return points
 }

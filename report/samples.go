@@ -10,17 +10,9 @@ import (
 	"github.com/portlab/portlab/lab"
 )
 
-// writeSamples writes samples in order of their request, as gzip (RFC 1952) of
-// CSV (RFC 4180) with a header. The bytes depend on the samples alone.
-func writeSamples(out io.Writer, samples lab.Samples) error {
-	z := gzip.NewWriter(out)
-	if err := writeCSV(z, samples); err != nil {
-		return err
-	}
-	return z.Close()
-}
-
-func writeCSV(out io.Writer, samples lab.Samples) error {
+// CSV writes samples as CSV (RFC 4180) with a header, one row a request, as
+// docs/samples.md describes it. The bytes depend on the samples alone.
+func CSV(out io.Writer, samples lab.Samples) error {
 	w := csv.NewWriter(out)
 	if err := w.Write(header()); err != nil {
 		return err
@@ -46,8 +38,9 @@ func header() []string {
 	return names
 }
 
-// readSamples reads what [writeSamples] wrote. Its errors name the line.
-func readSamples(in io.Reader) ([]lab.Sample, error) {
+// readZippedCSV reads the raw data of an earlier portlab, gzip of CSV. Its
+// errors name the line.
+func readZippedCSV(in io.Reader) (lab.SampleList, error) {
 	z, err := gzip.NewReader(in)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, errors.New("it ends early, before the first row")
@@ -58,19 +51,20 @@ func readSamples(in io.Reader) ([]lab.Sample, error) {
 	return readCSV(z)
 }
 
-func readCSV(in io.Reader) ([]lab.Sample, error) {
+// readCSV reads what [CSV] wrote, or an earlier portlab, which lacked some of
+// the columns.
+func readCSV(in io.Reader) (lab.SampleList, error) {
 	r := csv.NewReader(in)
-	r.ReuseRecord, r.FieldsPerRecord = true, len(columns)
+	r.ReuseRecord = true
 	names, err := r.Read()
 	if err != nil {
 		return nil, rowError(r, err)
 	}
-	for i, c := range columns {
-		if names[i] != c.name {
-			return nil, fmt.Errorf("its column %d is %q, not %q: it is not what this portlab wrote", i+1, names[i], c.name)
-		}
+	there, err := columnsOf(names)
+	if err != nil {
+		return nil, err
 	}
-	samples := []lab.Sample{}
+	samples := lab.SampleList{}
 	for {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
@@ -79,7 +73,7 @@ func readCSV(in io.Reader) ([]lab.Sample, error) {
 		if err != nil {
 			return nil, rowError(r, err)
 		}
-		s, err := readRow(row)
+		s, err := readRow(there, row)
 		if err == nil && len(samples) > 0 && s.Request <= samples[len(samples)-1].Request {
 			err = fmt.Errorf("request %d after request %d", s.Request, samples[len(samples)-1].Request)
 		}
@@ -91,12 +85,35 @@ func readCSV(in io.Reader) ([]lab.Sample, error) {
 	}
 }
 
-func readRow(row []string) (lab.Sample, error) {
+// columnsOf are the columns that a header names.
+func columnsOf(names []string) ([]column, error) {
+	known := map[string]column{}
+	for _, c := range columns {
+		known[c.name] = c
+	}
+	there := make([]column, len(names))
+	for i, name := range names {
+		c, ok := known[name]
+		if !ok {
+			return nil, fmt.Errorf("its column %d is %q, which is none or there twice: it is not what portlab wrote", i+1, name)
+		}
+		there[i] = c
+		delete(known, name)
+	}
+	return there, nil
+}
+
+func readRow(there []column, row []string) (lab.Sample, error) {
 	var s lab.Sample
-	for i, c := range columns {
+	begun := false
+	for i, c := range there {
 		if err := c.read(&s, row[i]); err != nil {
 			return s, fmt.Errorf("column %s: %w", c.name, err)
 		}
+		begun = begun || c.name == "begun_ns"
+	}
+	if !begun { // in a closed loop, which was all there was, they are the same
+		s.Begun = s.Due
 	}
 	return s, nil
 }

@@ -19,6 +19,7 @@ const (
 func Text(w io.Writer, r *lab.Result, color bool) error {
 	t := &terminal{color: color}
 	t.title(r)
+	t.doubts(r)
 	t.counts(r)
 	t.verdicts(r)
 	t.latency(r)

@@ -114,7 +114,16 @@ func (t *terminal) latency(r *lab.Result) {
 		return
 	}
 	g := quantileGrid("latency")
-	addQuantiles(g, "all", r.Latency)
+	if corrected(r) {
+		addQuantiles(g, "all, from due", r.Latency)
+		addQuantiles(g, "all, from begun", r.Response)
+		addQuantiles(g, "lag until begun", r.Lag)
+		if r.Service.Count > 0 {
+			addQuantiles(g, "in the replica", r.Service)
+		}
+	} else {
+		addQuantiles(g, "all", r.Latency)
+	}
 	rows := latencyRows(r)
 	if len(r.Instances) > textRows {
 		rows = nil
@@ -143,6 +152,7 @@ func (t *terminal) medians(r *lab.Result) {
 }
 
 func (t *terminal) facts(r *lab.Result) {
+	t.offered(r)
 	if failed(r) > 0 {
 		var parts []string
 		for _, f := range faultClasses(r) {

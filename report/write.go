@@ -10,13 +10,15 @@ import (
 	"path/filepath"
 
 	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/samples"
 )
 
 // The files of a report.
 const (
 	reportFile  = "report.md"
 	resultFile  = "result.json"
-	samplesFile = "samples.csv.gz"
+	samplesFile = "samples.bin.gz"
+	earlierFile = "samples.csv.gz" // in place of it, of an earlier portlab
 	sharesFile  = "shares.svg"
 	latencyFile = "latency.svg"
 )
@@ -29,9 +31,9 @@ const (
 // A folder that holds a result of the same run is written anew, and other files
 // in it are left alone. It returns a [lab.UsageError] if dir is anything else
 // that is not empty.
-func Write(dir string, r *lab.Result, samples lab.Samples) error {
-	if r.Requests != samples.Len() {
-		return fmt.Errorf("write a report: the result counts %d requests and there are %d samples: fold them first", r.Requests, samples.Len())
+func Write(dir string, r *lab.Result, all lab.Samples) error {
+	if r.Requests != all.Len() {
+		return fmt.Errorf("write a report: the result counts %d requests and there are %d samples: fold them first", r.Requests, all.Len())
 	}
 	there, err := vacant(dir, r.Run)
 	if err != nil {
@@ -50,7 +52,7 @@ func Write(dir string, r *lab.Result, samples lab.Samples) error {
 	}
 	// By then it is gone or empty, or an error that says more is returned.
 	defer func() { _ = os.RemoveAll(stage) }()
-	files, err := fill(stage, r, samples)
+	files, err := fill(stage, r, all)
 	if err != nil {
 		return fmt.Errorf("write a report: %w: is there space left? choose another folder with --out", err)
 	}
@@ -94,16 +96,16 @@ func vacant(dir string, run lab.RunID) (there bool, err error) {
 
 // fill writes all files of a report and returns their names; a plot that these
 // data cannot have is not among them.
-func fill(dir string, r *lab.Result, samples lab.Samples) ([]string, error) {
+func fill(dir string, r *lab.Result, all lab.Samples) ([]string, error) {
 	writers := []struct {
 		name  string
 		write func(io.Writer) error
 	}{
-		{samplesFile, func(w io.Writer) error { return writeSamples(w, samples) }},
+		{samplesFile, func(w io.Writer) error { return samples.Encode(w, all) }},
 		{resultFile, func(w io.Writer) error { return JSON(w, r) }},
 		{sharesFile, func(w io.Writer) error { return plotShares(w, r) }},
-		{latencyFile, func(w io.Writer) error { return plotLatency(w, r, samples) }},
-		{reportFile, func(w io.Writer) error { return writeMarkdown(w, r, samples) }},
+		{latencyFile, func(w io.Writer) error { return plotLatency(w, r, all) }},
+		{reportFile, func(w io.Writer) error { return writeMarkdown(w, r, all) }},
 	}
 	var names []string
 	for _, f := range writers {
@@ -116,7 +118,7 @@ func fill(dir string, r *lab.Result, samples lab.Samples) ([]string, error) {
 		}
 		names = append(names, f.name)
 	}
-	return names, nil
+	return names, all.Err()
 }
 
 // create writes a file. Where there is nothing to write, there is no file.
@@ -133,7 +135,7 @@ func create(path string, write func(io.Writer) error) error {
 }
 
 // replace puts the files of a stage into dir. A file of an earlier report that
-// this one does not have goes away.
+// this one does not have goes away, as does the raw data in an earlier form.
 func replace(dir, stage string, files []string) error {
 	has := map[string]bool{}
 	for _, name := range files {
@@ -142,12 +144,12 @@ func replace(dir, stage string, files []string) error {
 			return fmt.Errorf("put the report into place: %w", err)
 		}
 	}
-	for _, plot := range []string{sharesFile, latencyFile} {
-		if has[plot] {
+	for _, name := range []string{sharesFile, latencyFile, earlierFile} {
+		if has[name] {
 			continue
 		}
-		if err := os.Remove(filepath.Join(dir, plot)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("take an old plot away: %w", err)
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("take an old file away: %w", err)
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/samples"
 )
 
 // put writes a fixture's report and fails the test if it cannot.
@@ -35,12 +36,13 @@ func TestReadGivesBackWhatWasWritten(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantResult, wantSamples := f.make()
+			got := lab.SampleList(slices.Collect(samples.All()))
 			same := cmp.Options{cmpopts.EquateComparable(netip.Addr{}, netip.AddrPort{}), cmpopts.EquateEmpty()}
 			if diff := cmp.Diff(wantResult, r, same); diff != "" {
 				t.Errorf("result (-want +got):\n%s", diff)
 			}
-			if !slices.Equal(wantSamples, samples.(lab.SampleList)) {
-				t.Errorf("samples (-want +got):\n%s", cmp.Diff(wantSamples, samples, same))
+			if !slices.Equal(wantSamples, got) {
+				t.Errorf("samples (-want +got):\n%s", cmp.Diff(wantSamples, got, same))
 			}
 		})
 	}
@@ -160,8 +162,8 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 		"an empty result":    {edit(resultFile, func(string) string { return "" }), nil, "empty"},
 		"no samples":         {func(t *testing.T, dir string) { remove(t, dir, samplesFile) }, nil, "missing"},
 		"half the samples":   {edit(samplesFile, func(s string) string { return s[:len(s)/2] }), nil, "truncated"},
-		"no gzip":            {edit(samplesFile, func(string) string { return "request,connection\n" }), nil, "not what portlab wrote"},
-		"another run's rows": {edit(samplesFile, func(string) string { return string(written(t, oddSamples())) }), nil, "300 requests"},
+		"no gzip":            {edit(samplesFile, func(string) string { return "request,connection\n" }), nil, "gzip: invalid header"},
+		"another run's rows": {edit(samplesFile, func(string) string { return encoded(t, oddSamples()) }), nil, "300 requests"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "out")
@@ -176,6 +178,15 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 			}
 		})
 	}
+}
+
+func encoded(t *testing.T, all lab.Samples) string {
+	t.Helper()
+	var b strings.Builder
+	if err := samples.Encode(&b, all); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }
 
 func remove(t *testing.T, dir, name string) {
