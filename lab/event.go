@@ -26,32 +26,54 @@ type Event struct {
 	Note  string // a sentence for people; empty in most events
 
 	// Of the load; zero in other phases.
-	Done, Total       int           // requests; Total is 0 where time bounds the load
+	Done, Total       int           // requests; Total is 0 where time alone bounds the load
+	Elapsed           time.Duration // since the end of the warm-up; negative before it
+	Planned           time.Duration // how long the load lasts at most; 0 where requests alone bound it
 	Failed            int           // of those done
 	RequestsPerSecond float64       // so far
 	P50               time.Duration // latency so far, to two digits
 }
 
+// Progress is how much of the load is done, from 0 to 1.
+func (e Event) Progress() float64 {
+	var p float64
+	if e.Total > 0 {
+		p = float64(e.Done) / float64(e.Total)
+	}
+	if e.Planned > 0 {
+		p = max(p, float64(e.Elapsed)/float64(e.Planned))
+	}
+	return min(max(p, 0), 1)
+}
+
 // pulse turns samples into events, at most one in each interval.
 type pulse struct {
 	watch    func(Event)
-	total    int
+	plan     Plan
 	interval time.Duration
 
 	mu      sync.Mutex
 	latency *hdrhistogram.Histogram
 	done    int
 	failed  int
-	begun   time.Time
+	shown   int       // of those done, in the last event
+	begun   time.Time // the end of the warm-up
 	last    time.Time
 }
 
 func newPulse(watch func(Event), plan Plan) *pulse {
 	return &pulse{
-		watch: watch, total: plan.Requests, interval: 100 * time.Millisecond,
+		watch: watch, plan: plan, interval: 100 * time.Millisecond,
 		latency: hdrhistogram.New(1, int64(time.Minute), 2),
-		begun:   time.Now(),
+		begun:   time.Now().Add(plan.WarmUp),
 	}
+}
+
+// begin says that the load begins, which may be long before the first sample.
+func (p *pulse) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.show(time.Now())
 }
 
 func (p *pulse) beat(s Sample) {
@@ -65,13 +87,30 @@ func (p *pulse) beat(s Sample) {
 		p.failed++
 	}
 	now := time.Now()
-	if p.done != p.total && now.Sub(p.last) < p.interval {
-		return
+	if p.done == p.plan.Requests || now.Sub(p.last) >= p.interval {
+		p.last = now
+		p.show(now)
 	}
-	p.last = now
-	p.watch(Event{
-		Phase: Loading, Done: p.done, Total: p.total, Failed: p.failed,
-		RequestsPerSecond: float64(p.done) / now.Sub(p.begun).Seconds(),
-		P50:               time.Duration(p.latency.ValueAtQuantile(50)),
-	})
+}
+
+// end shows the last samples, unless they were shown.
+func (p *pulse) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shown != p.done {
+		p.show(time.Now())
+	}
+}
+
+func (p *pulse) show(now time.Time) {
+	p.shown = p.done
+	e := Event{
+		Phase: Loading, Done: p.done, Total: p.plan.Requests, Failed: p.failed,
+		Elapsed: now.Sub(p.begun), Planned: p.plan.Duration,
+		P50: time.Duration(p.latency.ValueAtQuantile(50)),
+	}
+	if e.Elapsed > 0 {
+		e.RequestsPerSecond = float64(p.done) / e.Elapsed.Seconds()
+	}
+	p.watch(e)
 }

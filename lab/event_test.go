@@ -68,3 +68,49 @@ func TestPulseCountsFailuresAndTimesAnswersAlone(t *testing.T) {
 		}
 	})
 }
+
+func TestPulseOfALoadBoundedByTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var shown []Event
+		p := newPulse(func(e Event) { shown = append(shown, e) }, Plan{Duration: 2 * time.Second, WarmUp: time.Second})
+		p.begin()
+		time.Sleep(1500 * time.Millisecond)
+		p.beat(Sample{})
+		p.beat(Sample{}) // too soon to be shown
+		time.Sleep(1500 * time.Millisecond)
+		p.end()
+		p.end() // with nothing new
+		if len(shown) != 3 {
+			t.Fatalf("%d events, want 3: %+v", len(shown), shown)
+		}
+		for i, want := range []Event{
+			{Elapsed: -time.Second},
+			{Elapsed: 500 * time.Millisecond, Done: 1, RequestsPerSecond: 2},
+			{Elapsed: 2 * time.Second, Done: 2, RequestsPerSecond: 1},
+		} {
+			got := shown[i]
+			if got.Elapsed != want.Elapsed || got.Done != want.Done || got.RequestsPerSecond != want.RequestsPerSecond || got.Planned != 2*time.Second {
+				t.Errorf("event %d is %+v, want %+v", i, got, want)
+			}
+		}
+	})
+}
+
+func TestProgressIsWhateverEndsTheLoadFirst(t *testing.T) {
+	for _, c := range []struct {
+		e    Event
+		want float64
+	}{
+		{Event{}, 0},
+		{Event{Done: 30, Total: 120}, 0.25},
+		{Event{Elapsed: -time.Second, Planned: 2 * time.Second}, 0},
+		{Event{Done: 9, Elapsed: time.Second, Planned: 2 * time.Second}, 0.5},
+		{Event{Done: 9, Elapsed: 3 * time.Second, Planned: 2 * time.Second}, 1},
+		{Event{Done: 90, Total: 120, Elapsed: time.Second, Planned: 2 * time.Second}, 0.75},
+		{Event{Done: 30, Total: 120, Elapsed: time.Second, Planned: 2 * time.Second}, 0.5},
+	} {
+		if got := c.e.Progress(); got != c.want {
+			t.Errorf("progress of %+v is %v, want %v", c.e, got, c.want)
+		}
+	}
+}

@@ -1,6 +1,23 @@
 package lab
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// conclude folds the samples into the result and holds the claims against it.
+func (t *Trial) conclude(res *Result, samples Samples, accepted map[string]uint64) error {
+	at := time.Now()
+	t.tell(Event{Phase: Judging})
+	m := res.Fold(samples, accepted)
+	res.Verdicts = t.Judge(res, m, samples)
+	lap(&res.Timings.Judge, at)
+	if err := samples.Err(); err != nil {
+		return fmt.Errorf("read the samples again: %w", err)
+	}
+	return nil
+}
 
 // Judge is the part of [Run] that holds the trial's claims against what was
 // measured.

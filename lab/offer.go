@@ -35,7 +35,7 @@ func (t *Trial) measure(ctx context.Context, fleet Fleet, res *Result) (Samples,
 		return SampleList{}, nil, err
 	}
 	at = time.Now()
-	samples, err := t.load(ctx, place, targets, res)
+	samples, err := t.Offer(ctx, place, targets, res)
 	lap(&res.Timings.Load, at)
 	if err != nil {
 		return samples, nil, err
@@ -53,21 +53,24 @@ func (t *Trial) measure(ctx context.Context, fleet Fleet, res *Result) (Samples,
 	return samples, after, nil
 }
 
-// load offers the load and records its samples, those of a load that was cut
-// off too.
-func (t *Trial) load(ctx context.Context, at Place, targets []netip.AddrPort, res *Result) (Samples, error) {
+// Offer is the part of [Run] that offers the load to targets, from a place, and
+// records its samples, those of a load that was cut off too. It fills in what
+// the client says of itself.
+func (t *Trial) Offer(ctx context.Context, at Place, targets []netip.AddrPort, res *Result) (Samples, error) {
 	recorder := t.Recorder
 	if recorder == nil {
 		recorder = &memory{}
 	}
 	var lost error
 	p := newPulse(t.tell, t.Plan)
+	p.begin()
 	client, err := t.Driver.Drive(ctx, at, t.Plan, targets, func(s Sample) {
 		if lost == nil {
 			lost = recorder.Record(s)
 		}
 		p.beat(s)
 	})
+	p.end()
 	res.Client = client
 	samples, e := recorder.Samples()
 	return samples, errors.Join(err, lost, e)

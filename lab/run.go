@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -66,13 +65,8 @@ func Run(ctx context.Context, t *Trial) (res *Result, samples Samples, err error
 	if err != nil {
 		return res, samples, err
 	}
-	at = time.Now()
-	t.tell(Event{Phase: Judging})
-	m := res.Fold(samples, accepted)
-	res.Verdicts = t.Judge(res, m, samples)
-	lap(&res.Timings.Judge, at)
-	if err := samples.Err(); err != nil {
-		return res, samples, fmt.Errorf("read the samples again: %w", err)
+	if err := t.conclude(res, samples, accepted); err != nil {
+		return res, samples, err
 	}
 	if t.Hold != nil {
 		res.Timings.Total = time.Since(begun)
