@@ -154,14 +154,15 @@ type row struct {
 }
 
 func (r *row) update(e lab.Event) {
-	if e.Total == 0 {
+	if e.Total == 0 && e.Planned == 0 {
 		return
 	}
 	r.mu.Lock()
 	r.last = e
 	r.mu.Unlock()
-	r.bar.SetTotal(int64(e.Total), false)
-	r.bar.SetCurrent(int64(e.Done))
+	const whole = 1000
+	r.bar.SetTotal(whole, false)
+	r.bar.SetCurrent(int64(whole * e.Progress()))
 }
 
 func (r *row) finish(well bool) {
@@ -190,7 +191,7 @@ func (r *row) text() string {
 func (r *row) load() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.last.Total == 0 {
+	if r.last.Phase == "" {
 		return ""
 	}
 	return " " + loadLine(r.last)

@@ -71,14 +71,14 @@ func (l *lines) event(e lab.Event) {
 	if e.Note != "" {
 		fmt.Fprintln(l.w, e.Note)
 	}
-	if e.Total > 0 {
+	if e.Total > 0 || e.Planned > 0 {
 		l.load(e)
 	}
 }
 
 // load writes a line about the load if it is time for one.
 func (l *lines) load(e lab.Event) {
-	now, quarter := l.now(), 4*e.Done/e.Total
+	now, quarter := l.now(), int(4*e.Progress())
 	if quarter == l.quarter && now.Sub(l.spoke) < silent {
 		return
 	}
@@ -115,9 +115,20 @@ func (l *lines) finish(how string) {
 	}
 }
 
-// loadLine is the load so far, such as "150 of 300, 1204/s, p50 830µs, 0 failed".
+// loadLine is the load so far, such as "150 of 300, 1204/s, p50 830µs, 0 failed",
+// or with time as the bound "150 in 2.5s of 10s, 60/s, p50 830µs, 0 failed".
 func loadLine(e lab.Event) string {
-	return fmt.Sprintf("%d of %d, %.0f/s, p50 %s, %d failed", e.Done, e.Total, e.RequestsPerSecond, short(e.P50), e.Failed)
+	if e.Elapsed < 0 && e.Done == 0 {
+		return "warming up for another " + short(-e.Elapsed)
+	}
+	amount := fmt.Sprintf("%d of %d", e.Done, e.Total)
+	switch {
+	case e.Total == 0:
+		amount = fmt.Sprintf("%d in %s of %s", e.Done, short(e.Elapsed), e.Planned)
+	case e.Planned > 0:
+		amount += fmt.Sprintf(" in %s of at most %s", short(e.Elapsed), e.Planned)
+	}
+	return fmt.Sprintf("%s, %.0f/s, p50 %s, %d failed", amount, e.RequestsPerSecond, short(e.P50), e.Failed)
 }
 
 // short is a duration to three digits at most.

@@ -78,6 +78,41 @@ func TestLinesIsNotSilentThroughALongLoad(t *testing.T) {
 	}
 }
 
+func TestLinesOfALoadBoundedByTime(t *testing.T) {
+	var out bytes.Buffer
+	l := &lines{w: &out, now: func() time.Time { return time.Unix(0, 0) }}
+	for _, elapsed := range []time.Duration{-time.Second, 0, 900 * time.Millisecond, 1500 * time.Millisecond, 4 * time.Second} {
+		e := lab.Event{Phase: lab.Loading, Elapsed: elapsed, Planned: 4 * time.Second, P50: time.Millisecond}
+		e.Done = int(max(elapsed, 0) / time.Millisecond)
+		l.event(e)
+	}
+	l.event(lab.Event{Phase: lab.Loading, Done: 90, Total: 120, Elapsed: time.Second, Planned: 10 * time.Second})
+	want := `load: 1500 in 1.5s of 4s, 0/s, p50 1ms, 0 failed
+load: 4000 in 4s of 4s, 0/s, p50 1ms, 0 failed
+load: 90 of 120 in 1s of at most 10s, 0/s, p50 0s, 0 failed
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestBarsOfALoadBoundedByTime(t *testing.T) {
+	s := &screen{}
+	b := newBars(s, false, mpb.WithAutoRefresh(), mpb.WithWidth(120))
+	b.patience = bound // a busy machine may draw late
+	returns(t, func() {
+		b.event(lab.Event{Phase: lab.Loading, Elapsed: -2 * time.Second, Planned: 4 * time.Second})
+		for s.last("warming up for another 2s") == "" {
+			time.Sleep(time.Millisecond)
+		}
+		b.event(lab.Event{Phase: lab.Loading, Done: 9, Elapsed: 4 * time.Second, Planned: 4 * time.Second})
+		b.end(true)
+	})
+	if line := s.last(string(lab.Loading)); !strings.Contains(line, "9 in 4s of 4s") || !strings.Contains(line, "✓") {
+		t.Errorf("the load is drawn as %q", line)
+	}
+}
+
 func TestLinesSaysThatAPhaseDidNotEndWell(t *testing.T) {
 	var out bytes.Buffer
 	l := &lines{w: &out, now: func() time.Time { return time.Unix(0, 0) }}
