@@ -21,6 +21,8 @@ var inTests = map[string]rule{
 		"what a strategy describes is tried on a real kernel too, in a namespace of the test's own"},
 	"cmd/http_server": {[]string{"servers/wire"},
 		"an answer is read to see who gave it"},
+	"lab/load": {[]string{"servers"},
+		"what a driver reads is what the instrumented server writes, of every protocol"},
 }
 
 // rules is the architecture: arrows point one way, from cmd by scenarios and
