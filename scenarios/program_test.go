@@ -193,7 +193,7 @@ func TestMainJob(t *testing.T) {
 	if sum := r.Instances[0].Connections + r.Instances[1].Connections; sum != 300 || r.Requests != 300 {
 		t.Errorf("%d connections of %d requests, want 300 of 300", sum, r.Requests)
 	}
-	for _, name := range []string{"report.md", "result.json", "samples.csv.gz"} {
+	for _, name := range []string{"report.md", "result.json", "samples.bin.gz"} {
 		if _, err := os.Stat(filepath.Join(p.Dir, "portlab-results", "latest", name)); err != nil {
 			t.Error(err)
 		}

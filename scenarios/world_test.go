@@ -62,7 +62,7 @@ func TestMainJobWithNoEngine(t *testing.T) {
 		if said := p.stderr.String(); !strings.Contains(said, "runtime: netns") || !strings.Contains(said, "nonexistent.sock") {
 			t.Errorf("it does not say which runtime it took, and why:\n%s", said)
 		}
-		for _, name := range []string{"report.md", "result.json", "samples.csv.gz"} {
+		for _, name := range []string{"report.md", "result.json", "samples.bin.gz"} {
 			info, err := os.Stat(filepath.Join(p.Dir, "portlab-results", "latest", name))
 			if err != nil {
 				t.Error(err)

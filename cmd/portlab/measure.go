@@ -22,6 +22,12 @@ func (a *app) measure(ctx context.Context, t *lab.Trial, out *output, f *runFlag
 	stop := context.AfterFunc(ctx, func() { show.note("interrupted: taking everything back") })
 	defer stop()
 	t.Watch = show.event
+	recorder, err := out.recorder()
+	if err != nil {
+		return err
+	}
+	defer recorder.Close()
+	t.Recorder = recorder
 	if !a.world.inside {
 		a.sweepBefore(ctx, show)
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/samples"
 	"github.com/portlab/portlab/report"
 )
 
@@ -81,8 +82,17 @@ func existing(dir string) string {
 	}
 }
 
+// recorder keeps the samples of a load beside where the report will be, so that
+// there is room for them; without a report, where temporary files are.
+func (o *output) recorder() (*samples.Recorder, error) {
+	if o == nil {
+		return samples.NewRecorder(os.TempDir())
+	}
+	return samples.NewRecorder(existing(o.dir))
+}
+
 // write writes a report, and says where the page for people is.
-func (o *output) write(res *lab.Result, samples lab.Samples, getenv func(string) string) (string, error) {
+func (o *output) write(res *lab.Result, all lab.Samples, getenv func(string) string) (string, error) {
 	if o == nil {
 		return "", nil
 	}
@@ -90,7 +100,7 @@ func (o *output) write(res *lab.Result, samples lab.Samples, getenv func(string)
 	if err := os.MkdirAll(o.dir, 0o777); err != nil {
 		return "", fmt.Errorf("make the folder of the report: %w", err)
 	}
-	if err := report.Write(o.dir, res, samples); err != nil {
+	if err := report.Write(o.dir, res, all); err != nil {
 		return "", fmt.Errorf("write the report to %s: %w", o.dir, err)
 	}
 	if err := o.link(); err != nil {

@@ -1,56 +1,170 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/claim"
 	"github.com/portlab/portlab/report"
 )
 
+// reportFlags are the flags of report.
+type reportFlags struct {
+	csv    string
+	out    string
+	format *string
+	color  *string
+}
+
 func (a *app) reportCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "report DIR",
-		Short: "render a run's report again, from its raw data",
-		Long: `report reads result.json and samples.csv.gz of a run's folder, computes again
+		Use:   "report DIR [DIR...]",
+		Short: "render a run's report again, from its raw data, or merge those of several",
+		Long: `report reads result.json and samples.bin.gz of a run's folder, computes again
 what can be computed from the samples, writes the report there again, and
 prints the result. The verdicts are those of the run: its claims were fixed
-before it.`,
-		Example: "  portlab report portlab-results/latest",
-		Args:    exactly("DIR"),
+before it.
+
+Of several folders, whose runs must be of the same trial, it makes one report,
+as if they had been one load, in a new folder; the same claims are held against
+all of them together.
+
+With --csv it writes the raw data as CSV, and nothing else.`,
+		Example: `  portlab report portlab-results/latest
+  portlab report portlab-results/latest --csv samples.csv
+  portlab report monday tuesday --out both`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return exactly("DIR")(c, args)
+			}
+			return nil
+		},
 	}
-	format, color := formatFlag(c), colorFlag(c)
-	c.RunE = func(_ *cobra.Command, args []string) error {
-		err := errors.Join(
-			oneOf("format", *format, formatText, formatJSON),
-			oneOf("color", *color, colorAuto, colorAlways, colorNever),
-		)
-		if err != nil {
+	f := &reportFlags{}
+	c.Flags().StringVar(&f.csv, "csv", "", "write the raw data, a row for each request, as CSV to `FILE`; - is the standard output")
+	c.Flags().StringVar(&f.out, "out", "", "new or empty folder `DIR` for the report of several runs")
+	f.format, f.color = formatFlag(c), colorFlag(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := f.check(c, args); err != nil {
 			return err
 		}
-		res, err := render(args[0])
-		if err != nil {
-			return err
-		}
-		if err := giveBack(a.getenv, args[0], ""); err != nil {
-			return fmt.Errorf("give the report to the user behind sudo: %w", err)
-		}
-		return a.print(res, *format, *color)
+		return a.report(c, args, f)
 	}
 	return c
 }
 
-// render writes the report in dir again.
-func render(dir string) (*lab.Result, error) {
-	res, samples, err := report.Read(dir)
+func (f *reportFlags) check(c *cobra.Command, args []string) error {
+	switch {
+	case f.csv != "" && (f.out != "" || c.Flags().Changed("format")):
+		return lab.Usagef("--csv writes the raw data and nothing else: leave --out and --format out")
+	case f.csv == "" && len(args) > 1 && f.out == "":
+		return lab.Usagef("the report of several runs needs a folder of its own: name a new one with --out")
+	case len(args) == 1 && f.out != "":
+		return lab.Usagef("--out is for the report of several runs: that of one is written to its own folder")
+	}
+	return errors.Join(
+		oneOf("format", *f.format, formatText, formatJSON),
+		oneOf("color", *f.color, colorAuto, colorAlways, colorNever),
+	)
+}
+
+// report reads the raw data of runs and gives them out in another form.
+func (a *app) report(c *cobra.Command, dirs []string, f *reportFlags) error {
+	res, all, err := readAll(dirs)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	res.Fold(samples, res.Accepted())
-	if err := report.Write(dir, res, samples); err != nil {
-		return nil, fmt.Errorf("write the report in %s: %w", dir, err)
+	if f.csv != "" {
+		return a.writeCSV(f.csv, all)
 	}
-	return res, nil
+	if len(dirs) == 1 {
+		res.Fold(all, res.Accepted())
+		if err := report.Write(dirs[0], res, all); err != nil {
+			return fmt.Errorf("write the report in %s: %w", dirs[0], err)
+		}
+		if err := giveBack(a.getenv, dirs[0], ""); err != nil {
+			return fmt.Errorf("give the report to the user behind sudo: %w", err)
+		}
+		return a.print(res, *f.format, *f.color)
+	}
+	out, err := planOutput(f.out, false, "", time.Now())
+	if err != nil {
+		return err
+	}
+	res.Run, res.Command = lab.NewRunID(), append([]string{c.Root().Name(), c.Name()}, append(dirs, "--out", f.out)...)
+	if err := judgeAgain(res, all); err != nil {
+		return err
+	}
+	if _, err := out.write(res, all, a.getenv); err != nil {
+		return err
+	}
+	if err := a.print(res, *f.format, *f.color); err != nil {
+		return fmt.Errorf("print the result: %w", err)
+	}
+	return nil
+}
+
+// readAll reads the runs in folders, and merges them if there are several.
+func readAll(dirs []string) (*lab.Result, lab.Samples, error) {
+	var (
+		runs  []*lab.Result
+		loads []lab.Samples
+	)
+	for _, dir := range dirs {
+		r, all, err := report.Read(dir)
+		if err != nil {
+			return nil, nil, err
+		}
+		runs, loads = append(runs, r), append(loads, all)
+	}
+	if len(runs) == 1 {
+		return runs[0], loads[0], nil
+	}
+	merged, err := report.Merge(runs)
+	return merged, lab.Concat(loads...), err
+}
+
+// judgeAgain folds the samples and holds the claims that a result was held
+// against, by their names, against what that gives.
+func judgeAgain(res *lab.Result, all lab.Samples) error {
+	t := &lab.Trial{Plan: res.Plan, Vantage: res.Vantage}
+	for _, v := range res.Verdicts {
+		c, err := claim.Parse(v.Claim)
+		if err != nil {
+			return fmt.Errorf("hold the claim of the runs against all of them: %w", err)
+		}
+		t.Claims = append(t.Claims, c)
+		if v.Asked {
+			t.Asked = len(t.Claims)
+		}
+	}
+	res.Verdicts = t.Judge(res, res.Fold(all, res.Accepted()), all)
+	return all.Err()
+}
+
+// writeCSV writes samples to a file; - is the standard output.
+func (a *app) writeCSV(path string, all lab.Samples) error {
+	if path == "-" {
+		return buffered(a.stdout, all)
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return lab.Usagef("cannot write CSV there: %v: name another file with --csv", err)
+	}
+	if err := errors.Join(buffered(f, all), f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return giveBack(a.getenv, path, "")
+}
+
+func buffered(w io.Writer, all lab.Samples) error {
+	b := bufio.NewWriter(w)
+	return errors.Join(report.CSV(b, all), b.Flush())
 }
