@@ -19,6 +19,8 @@ type rule struct {
 var inTests = map[string]rule{
 	"strategies": {[]string{"lab/kernel", "servers", "servers/wire"},
 		"what a strategy describes is tried on a real kernel too, in a namespace of the test's own"},
+	"report": {[]string{"lab/claim"},
+		"a report of a million samples is made with the verdicts that a run has"},
 	"cmd/http_server": {[]string{"servers/wire"},
 		"an answer is read to see who gave it"},
 	"lab/load": {[]string{"servers"},
