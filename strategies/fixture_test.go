@@ -55,7 +55,7 @@ func bare6(run lab.RunID) place {
 func places(run lab.RunID) map[string]place {
 	return map[string]place{
 		"engine": onEngine(run), "bare": bare(run), "bare6": bare6(run),
-		"engine-udp": onEngine(run).speaking(lab.UDP), "bare-udp": bare(run).speaking(lab.UDP), "bare6-udp": bare6(run).speaking(lab.UDP),
+		"engine-udp": onEngine(run).speaking(lab.UDP), "bare6-udp": bare6(run).speaking(lab.UDP),
 	}
 }
 

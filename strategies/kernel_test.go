@@ -90,8 +90,9 @@ func (w *world) called(t *testing.T, s lab.Strategy, v lab.Vantage) {
 func TestNATByHandOnTheKernel(t *testing.T) {
 	_, err := exec.LookPath("conntrack")
 	labtest.Require(t, "conntrack", err == nil, "the lines by hand delete tracked connections with it")
-	for name, p := range places("aaaaaa") {
-		t.Run(name, func(t *testing.T) { byHandOnTheKernel(t, newWorld(t, p, 2)) })
+	all := places("aaaaaa")
+	for _, name := range []string{"engine", "bare", "bare6-udp"} {
+		t.Run(name, func(t *testing.T) { byHandOnTheKernel(t, newWorld(t, all[name], 2)) })
 	}
 }
 
@@ -139,6 +140,36 @@ func TestDNATServesEveryLoopbackAddress(t *testing.T) {
 				if err != nil || saw != w.facts.Gateway.String() {
 					t.Fatalf("%s: %q answers and saw %q, %v", own, name, saw, err)
 				}
+			}
+			if err := x.Revert(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A client that something else has answered before the rules were there reaches
+// a replica by them, from the same port.
+func TestDNATTakesOverAClientOfUDP(t *testing.T) {
+	for name, v := range map[string]lab.Vantage{"external": lab.External, "localhost": lab.Localhost} {
+		t.Run(name, func(t *testing.T) {
+			// Beside an engine the kernel tracks connections whatever a run does.
+			w := newWorld(t, onEngine("aaaaaa").speaking(lab.UDP), 2)
+			c, err := w.open(t.Context(), w.stands(v), netip.Addr{}, w.front.At(v))
+			if err != nil {
+				t.Fatal(err)
+			}
+			closing(t, c)
+			w.serve(t, w.host, lab.Replica{Instance: "before", Address: w.front.At(v)})
+			if name, _, err := w.ask(c); name != "before" {
+				t.Fatalf("%q answers before it is exposed, %v", name, err)
+			}
+			x, err := lab.Expose(t.Context(), kernel.NewHost(w.host, nil), &labtest.Journal{}, w.steps(t, dnat{}, w.replicas))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name, _, err := w.ask(c); name == "before" || err != nil {
+				t.Errorf("%q answers, %v", name, err)
 			}
 			if err := x.Revert(t.Context()); err != nil {
 				t.Error(err)

@@ -97,6 +97,9 @@ func expose(f lab.Facts, front lab.Front, to []lab.Replica, rules [][]string) ([
 	if front.Address.IsValid() {
 		steps = append(steps, n.fromAddress(netip.AddrPortFrom(front.Address, front.Port))...)
 	}
+	if f.Transport == "udp" {
+		steps = append(steps, step.Retrack{Transport: f.Transport, Front: front.Endpoints()})
+	}
 	return steps, nil
 }
 

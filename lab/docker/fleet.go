@@ -62,6 +62,9 @@ func (f *fleet) open(ctx context.Context) error {
 	if err := f.startAll(ctx, containersOf(f.spec, f.layout, f.blueprint)); err != nil {
 		return err
 	}
+	if err := f.forgetDatagrams(); err != nil {
+		return err
+	}
 	f.complete = true
 	return nil
 }

@@ -241,7 +241,13 @@ func TestDatagramsReachAPublishedReplica(t *testing.T) {
 // exchange sends one datagram and gives the answer to it.
 func exchange(t *testing.T, from lab.Place, own netip.Addr, to netip.AddrPort) (string, error) {
 	t.Helper()
-	d := net.Dialer{LocalAddr: net.UDPAddrFromAddrPort(netip.AddrPortFrom(own, 0))}
+	return exchangeFrom(t, from, netip.AddrPortFrom(own, 0), to)
+}
+
+// exchangeFrom is exchange from a port, too.
+func exchangeFrom(t *testing.T, from lab.Place, own, to netip.AddrPort) (string, error) {
+	t.Helper()
+	d := net.Dialer{LocalAddr: net.UDPAddrFromAddrPort(own)}
 	var c net.Conn
 	err := from.Do(t.Context(), func() (err error) {
 		c, err = d.DialContext(t.Context(), "udp", to.String())
@@ -260,4 +266,35 @@ func exchange(t *testing.T, from lab.Place, own netip.Addr, to netip.AddrPort) (
 	answer := make([]byte, 1500)
 	n, err := c.Read(answer)
 	return string(answer[:n]), err
+}
+
+// What the kernel still tracks of an earlier run at the same front does not
+// lead datagrams past what the engine publishes.
+func TestDatagramsOfAnEarlierRunAreForgotten(t *testing.T) {
+	own := netip.AddrPort{}
+	var fronts [2]lab.Front
+	for i, spec := range []lab.FleetSpec{
+		{Placement: lab.HostNetns, ReusePort: true}, {Placement: lab.OwnNetns, Publish: lab.PublishFirst},
+	} {
+		spec.Replicas, spec.Protocol, spec.Vantage, spec.Port = 1, lab.UDP, lab.External, fronts[0].Port
+		f := mustOpen(t, spec)
+		fronts[i] = f.Blueprint().Front
+		at, err := f.Place(t.Context(), lab.External)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !own.IsValid() {
+			own = netip.AddrPortFrom(at.(lab.SourcePlace).Sources()[0], 40000)
+		}
+		answer, err := exchangeFrom(t, at, own, fronts[i].At(lab.External))
+		if err != nil || !strings.Contains(answer, `client="`+own.String()+`"`) {
+			t.Errorf("run %d: %q, %v, want the client's own address %s", i+1, answer, err, own)
+		}
+		if err := f.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if fronts[0] != fronts[1] {
+		t.Errorf("the fronts were %v: the runs had nothing to do with each other", fronts)
+	}
 }

@@ -15,6 +15,7 @@ var (
 	_ lab.Step     = Rule{}
 	_ lab.Noted    = Sysctl{}
 	_ lab.Replacer = Flows{}
+	_ lab.Step     = Retrack{}
 	_ lab.Replacer = Hairpin{}
 	_ lab.Replacer = Sidecar{}
 )

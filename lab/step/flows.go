@@ -1,7 +1,6 @@
 package step
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -67,9 +66,7 @@ func (f Flows) Undo() []string {
 	var lines []string
 	for _, front := range f.Front {
 		for _, r := range f.Replicas {
-			lines = append(lines, lab.ShellLine("conntrack", "-D", "-p", cmp.Or(f.Transport, "tcp"),
-				"-d", front.Addr().String(), "--orig-port-dst", port(front),
-				"-r", r.Addr().String(), "--reply-port-src", port(r))+" || true")
+			lines = append(lines, forget(f.Transport, front, r))
 		}
 	}
 	return lines

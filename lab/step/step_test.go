@@ -219,6 +219,29 @@ func TestSysctl(t *testing.T) {
 	})
 }
 
+func TestRetrackForgetsWhatWasNotTranslated(t *testing.T) {
+	at := netip.MustParseAddrPort
+	front, replica := at("192.0.2.1:8080"), at("198.18.0.2:80")
+	r := step.Retrack{Transport: "udp", Front: []netip.AddrPort{front}}
+	untranslated := labtest.Flow{Transport: "udp", Front: front, Replica: front}
+	left := labtest.NewHost(t)
+	left.Track(labtest.Flow{Transport: "udp", Front: front, Replica: replica})
+	for name, do := range map[string]func(*labtest.Host) error{
+		"applied": func(h *labtest.Host) error { return r.Apply(t.Context(), h) },
+		"pasted":  func(h *labtest.Host) error { return h.Shell(r.Shell()...) },
+	} {
+		h := labtest.NewHost(t)
+		h.Track(untranslated)
+		h.Track(labtest.Flow{Transport: "udp", Front: front, Replica: replica})
+		if err := do(h); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(left.Dump(), h.Dump()); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}
+
 func TestFlowsForgetsTheGoneOnly(t *testing.T) {
 	at := netip.MustParseAddrPort
 	front := []netip.AddrPort{at("192.0.2.1:8080")}
