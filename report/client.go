@@ -28,7 +28,9 @@ func clientFacts(r *lab.Result) []string {
 	}
 	add(c.Late, "late with %s", whole(c.Late))
 	add(c.Queued, "%s had to wait, at most %s at once", whole(c.Queued), whole(c.Backlog))
-	add(c.ClosedFirst, "closed %s first", plural(c.ClosedFirst, "connection"))
+	if 10*c.ClosedFirst > c.Ports { // else its ports last
+		add(c.ClosedFirst, "closed %s first", plural(c.ClosedFirst, "connection"))
+	}
 	return parts
 }
 

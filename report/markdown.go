@@ -16,8 +16,10 @@ func writeMarkdown(w io.Writer, r *lab.Result, samples lab.Samples) error {
 	p.doubts(r)
 	p.verdicts(r)
 	p.environment(r)
-	p.path(r)
-	p.byHand(r)
+	if r.Runtime != lab.NoRuntime {
+		p.path(r)
+		p.byHand(r)
+	}
 	p.distribution(r)
 	p.latency(r)
 	p.client(r)
@@ -30,6 +32,10 @@ func writeMarkdown(w io.Writer, r *lab.Result, samples lab.Samples) error {
 }
 
 func (p *page) question(r *lab.Result) {
+	if r.Runtime == lab.NoRuntime {
+		p.loadQuestion(r)
+		return
+	}
 	p.heading(1, fmt.Sprintf("%s on %s: %s behind one port", prose(r.Strategy), prose(r.Runtime), plural(r.Replicas, "replica")))
 	p.heading(2, "Question")
 	p.block(fmt.Sprintf("A client on %s makes %s, %s, to %s behind one port. "+
@@ -46,6 +52,20 @@ func (p *page) question(r *lab.Result) {
 	if r.Image != "" {
 		g.add("server", cell(r.Image))
 	}
+	g.add("load", cell(load(r.Plan)))
+	p.table(g)
+}
+
+// loadQuestion is that of a load on a server that ran already.
+func (p *page) loadQuestion(r *lab.Result) {
+	p.heading(1, prose(r.Summary))
+	p.heading(2, "Question")
+	p.block(fmt.Sprintf("A client on %s makes %s, %s, to a server that runs already. "+
+		"How long do the requests take, who answers them, and is any lost?",
+		standsAt(r.Vantage), amount(r.Plan), perConnection(r.Plan)))
+	g := &grid{aligns: []align{left, left}, headings: []string{"what", "value"}}
+	g.add("instances", whole(r.Replicas))
+	g.add("vantage", cell(fmt.Sprintf("%s (%s)", r.Vantage, standsAt(r.Vantage))))
 	g.add("load", cell(load(r.Plan)))
 	p.table(g)
 }

@@ -26,8 +26,11 @@ func CSV(out io.Writer, samples lab.Samples) error {
 			return err
 		}
 	}
+	if err := samples.Err(); err != nil {
+		return err
+	}
 	w.Flush()
-	return errors.Join(w.Error(), samples.Err())
+	return w.Error()
 }
 
 func header() []string {

@@ -106,8 +106,12 @@ func (t *terminal) grid(g *grid) {
 }
 
 func (t *terminal) title(r *lab.Result) {
-	s := fmt.Sprintf("%s on %s, vantage %s: %s, %s, %s", r.Strategy, r.Runtime, r.Vantage,
-		plural(r.Requests, "request"), plural(r.Connections, "connection"), plural(r.Replicas, "replica"))
+	what, who := r.Strategy+" on "+r.Runtime, "replica"
+	if r.Runtime == lab.NoRuntime {
+		what, who = r.Summary, "instance"
+	}
+	s := fmt.Sprintf("%s, vantage %s: %s, %s, %s", what, r.Vantage,
+		plural(r.Requests, "request"), plural(r.Connections, "connection"), plural(r.Replicas, who))
 	for _, line := range wrap(strings.Fields(printable(s)), textWidth) {
 		t.line("%s", t.paint(line, bold))
 	}

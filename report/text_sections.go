@@ -14,6 +14,9 @@ const (
 
 func (t *terminal) counts(r *lab.Result) {
 	if !served(r) {
+		if r.Runtime == lab.NoRuntime {
+			return // of a server's instances nothing may be known
+		}
 		t.line("  No connection is known to have reached a replica.\n")
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/claim"
@@ -152,7 +153,10 @@ func judgeAgain(res *lab.Result, all lab.Samples) error {
 // writeCSV writes samples to a file; - is the standard output.
 func (a *app) writeCSV(path string, all lab.Samples) error {
 	if path == "-" {
-		return buffered(a.stdout, all)
+		if err := buffered(a.stdout, all); !errors.Is(err, unix.EPIPE) {
+			return err
+		}
+		return nil // whoever reads it, such as head(1), has had enough
 	}
 	f, err := os.Create(path)
 	if err != nil {
@@ -166,5 +170,8 @@ func (a *app) writeCSV(path string, all lab.Samples) error {
 
 func buffered(w io.Writer, all lab.Samples) error {
 	b := bufio.NewWriter(w)
-	return errors.Join(report.CSV(b, all), b.Flush())
+	if err := report.CSV(b, all); err != nil {
+		return err
+	}
+	return b.Flush()
 }
