@@ -100,7 +100,6 @@ func (t *streams) take(c int32, b []byte, now time.Duration, gone bool) (ended b
 	}
 	used, whole, err := s.parser.read(b)
 	if err != nil {
-		_ = s.parser.note(sample) // its status, if it came so far
 		t.lost(c, lab.BadAnswer, detail(err))
 		return true
 	}
@@ -116,7 +115,6 @@ func (t *streams) end(c int32, now time.Duration) {
 	s := &t.all[c]
 	s.peerClosed = true
 	if err := s.parser.end(); err != nil {
-		_ = s.parser.note(&t.loop.exchanges.all[s.exchange].sample)
 		t.lost(c, lab.Reset, detail(err))
 		return
 	}

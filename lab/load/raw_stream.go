@@ -258,9 +258,11 @@ func (t *streams) metItself(c int32) {
 	t.lost(c, lab.Refused, "connect: nobody listens but the client itself: "+syscall.ECONNREFUSED.Error())
 }
 
-// lost ends an exchange with a fault, and its connection.
+// lost ends an exchange with a fault, and its connection. What befell the
+// connection explains more than an odd header does.
 func (t *streams) lost(c int32, fault lab.Fault, text string) {
 	x := t.all[c].exchange
+	_ = t.all[c].parser.note(&t.loop.exchanges.all[x].sample)
 	t.loop.fail(x, fault, text)
 	t.part(c)
 }
