@@ -137,6 +137,9 @@ func (p *page) timings(r *lab.Result) {
 		{"revert the steps", t.Revert},
 		{"close replicas and host", t.Close},
 	} {
+		if phase.took == 0 {
+			continue // there was no such phase
+		}
 		rest -= phase.took
 		g.add(phase.name, span(phase.took), fraction(phase.took, t.Total))
 	}
