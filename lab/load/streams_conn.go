@@ -9,10 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
-
-	"github.com/portlab/portlab/lab"
 )
 
 // streamsConn is a connection as libraries take it. It notes when bytes come and
@@ -20,15 +16,15 @@ import (
 // answer, whatever a library makes of it.
 type streamsConn struct {
 	*connection
-	remote netip.AddrPort
-	now    func() time.Duration
-	ends   lab.End // who is to close first
-	taking bool    // leave: the server was asked to close
+	remote  netip.AddrPort
+	now     func() time.Duration
+	patient atomic.Bool // leave it to the server to close
 
-	first atomic.Int64 // when the first byte came since it was 0, in nanoseconds
-	mu    sync.Mutex
-	end   error // what ended it, but for a close of the client's own
-	once  sync.Once
+	first  atomic.Int64 // when the first byte came since it was 0, in nanoseconds
+	mu     sync.Mutex
+	end    error // what ended it, but for a close of the client's own
+	once   sync.Once
+	closed chan struct{} // closed when the client has closed it
 }
 
 // Read implements net.Conn.
@@ -67,14 +63,15 @@ func (c *streamsConn) ended() error {
 	return c.end
 }
 
-// Close implements net.Conn. Where the server was asked to close, it waits for
-// that a while: see connection.awaitClose.
+// Close implements net.Conn. Where it is patient, it waits a while for the server
+// to close first: see connection.awaitClose.
 func (c *streamsConn) Close() error {
 	err := os.ErrClosed
 	c.once.Do(func() {
-		if c.taking && c.ended() == nil && c.awaitClose(maxPatience) {
+		if c.patient.Load() && c.ended() == nil && c.awaitClose(maxPatience) {
 			c.note(io.EOF)
 		}
+		close(c.closed)
 		err = c.File.Close()
 	})
 	return err
@@ -82,28 +79,6 @@ func (c *streamsConn) Close() error {
 
 // abandon closes a connection that is of no use.
 func (c *streamsConn) abandon() { _ = c.Close() }
-
-// waiting says whether there is something to read, or nothing ever will be, and
-// the first byte of it.
-func (c *streamsConn) waiting() (first byte, some, over bool) {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return 0, false, true
-	}
-	var b [1]byte
-	var n int
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		n, _, failed = unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	})
-	switch {
-	case errors.Is(failed, unix.EAGAIN):
-		return 0, false, err != nil
-	case err != nil || failed != nil:
-		return 0, false, true
-	}
-	return b[0], n > 0, n == 0
-}
 
 // LocalAddr implements net.Conn.
 func (c *streamsConn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.local) }

@@ -56,6 +56,7 @@ func (h *http2Session) ask(ctx context.Context, s *lab.Sample) (sent bool, err e
 	if err != nil {
 		return wrote.Load(), err
 	}
+	defer resp.Body.Close()
 	s.Status = resp.StatusCode
 	body, err := readBody(resp.Body)
 	// What befell the connection explains more than an odd header does.
@@ -66,8 +67,7 @@ func (h *http2Session) ask(ctx context.Context, s *lab.Sample) (sent bool, err e
 }
 
 // readBody reads a body to its end, and keeps as much as a pattern sees.
-func readBody(body io.ReadCloser) ([]byte, error) {
-	defer body.Close()
+func readBody(body io.Reader) ([]byte, error) {
 	head, err := io.ReadAll(io.LimitReader(body, lab.InstancePatternBytes))
 	if err != nil {
 		return head, err

@@ -58,7 +58,8 @@ func (n *lane) enter(ctx context.Context) (*link, error) {
 	n.mu.Lock()
 	on := n.current
 	if on != nil && on.underWay == 0 && on.stands() && on.session.gone() {
-		n.load.closing.Go(func() { on.close() })
+		left := on
+		n.load.closing.Go(func() { left.close() })
 		on = nil
 	}
 	mine := on == nil || on.spent
@@ -72,18 +73,17 @@ func (n *lane) enter(ctx context.Context) (*link, error) {
 	on.spent = on.begun == n.load.plan.PerConnection
 	n.mu.Unlock()
 	if mine {
-		on.err = on.open(ctx)
+		if on.err = on.open(ctx); on.err != nil {
+			on.spend()
+		}
 		close(on.ready)
 	}
 	select {
 	case <-on.ready:
+		return on, on.err
 	case <-ctx.Done():
 		return on, ctx.Err()
 	}
-	if on.err != nil {
-		on.spend()
-	}
-	return on, on.err
 }
 
 // settled says whether it is known what became of the connection.
@@ -168,7 +168,7 @@ func (on *link) open(ctx context.Context) error {
 		return errors.Join(err, conn.Close())
 	}
 	on.stood = max(on.load.now(), 1)
-	on.conn = &streamsConn{connection: conn, remote: on.target.address, now: on.load.now, ends: on.load.plan.CloseFirst}
+	on.conn = &streamsConn{connection: conn, remote: on.target.address, now: on.load.now, closed: make(chan struct{})}
 	if on.session, err = on.load.dialect(ctx, on); err == nil {
 		return nil
 	}

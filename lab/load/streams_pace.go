@@ -56,9 +56,10 @@ func (d *dispatcher) run(ctx context.Context) {
 		if !more {
 			return
 		}
-		d.wait(ctx, min(at, now+time.Hour))
-		// Before others become free: what was due meanwhile had none.
+		freed := d.wait(ctx, min(at, now+time.Hour))
+		// Before others count as free: what was due meanwhile had none.
 		d.pace.arrive(d.load.now(), len(d.spare))
+		d.spare = append(d.spare, freed...)
 		d.collect()
 	}
 }
@@ -78,9 +79,9 @@ func (d *dispatcher) hand(a arrival, now time.Duration) {
 	w.todo <- task{a, max(now, a.due)}
 }
 
-// wait returns at a time, when a worker becomes free while none is, or when ctx
-// ends.
-func (d *dispatcher) wait(ctx context.Context, at time.Duration) {
+// wait returns at a time, with a worker that becomes free while none is, or when
+// ctx ends.
+func (d *dispatcher) wait(ctx context.Context, at time.Duration) (freed []*streamsWorker) {
 	// Go's own timers may be late by a millisecond.
 	const exact = 2 * time.Millisecond
 	free, coarse := d.free, at-d.load.now()
@@ -92,10 +93,9 @@ func (d *dispatcher) wait(ctx context.Context, at time.Duration) {
 		defer timer.Stop()
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case w := <-free:
-			d.spare = append(d.spare, w)
-			return
+			return []*streamsWorker{w}
 		case <-timer.C:
 		}
 	}
@@ -103,6 +103,7 @@ func (d *dispatcher) wait(ctx context.Context, at time.Duration) {
 		rest := unix.NsecToTimespec(left.Nanoseconds())
 		_ = unix.Nanosleep(&rest, nil) // cut short by a signal, it is called again
 	}
+	return nil
 }
 
 // collect notes who has become free.

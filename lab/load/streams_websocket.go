@@ -3,7 +3,7 @@ package load
 import (
 	"context"
 	"errors"
-	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -15,12 +15,23 @@ import (
 	"github.com/portlab/portlab/servers/wire"
 )
 
-// webSocketSession is a connection of WebSocket (RFC 6455).
+// webSocketSession is a connection of WebSocket (RFC 6455). Somebody always
+// reads from it, so that a server's leave is known when it comes.
 type webSocketSession struct {
 	on      *link
 	ws      *websocket.Conn
-	named   string // by a header of the handshake, where the plan has one
-	message []byte // that was sent last
+	named   string        // by a header of the handshake, where the plan has one
+	message []byte        // that was sent last
+	answers chan answer   // those that have come
+	ended   chan struct{} // closed when no more will
+	why     error         // valid then
+	late    bool          // an answer did not come in time, and may come yet
+}
+
+// answer is a message: its beginning, and what is wrong with it.
+type answer struct {
+	line []byte
+	err  error
 }
 
 // handshakeError is an answer that is no handshake.
@@ -48,36 +59,62 @@ func dialWebSocket(ctx context.Context, on *link, client *http.Client) (session,
 	if err != nil {
 		return nil, err
 	}
-	ws, resp, err := websocket.Dial(context.WithValue(ctx, standingKey{}, on.conn), u.String(),
+	ws, resp, err := websocket.Dial( //nolint:bodyclose // Dial closes it
+		context.WithValue(ctx, standingKey{}, on.conn), u.String(),
 		&websocket.DialOptions{HTTPClient: client, HTTPHeader: header(), Host: on.load.plan.Host})
-	if err != nil && resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
+	switch {
+	case err != nil && resp == nil:
+		return nil, err
+	case err != nil && resp.StatusCode == http.StatusSwitchingProtocols:
+		return nil, &malformedError{err}
+	case err != nil:
 		return nil, &handshakeError{resp.StatusCode}
 	}
-	if err != nil {
-		return nil, err
-	}
 	ws.SetReadLimit(maxBodyBytes)
-	session := &webSocketSession{on: on, ws: ws}
+	w := &webSocketSession{on: on, ws: ws, answers: make(chan answer, 1), ended: make(chan struct{})}
 	if h := on.load.plan.InstanceHeader; h != "" {
-		session.named = resp.Header.Get(h)
+		w.named = resp.Header.Get(h)
 	}
-	return session, nil
+	// Whoever begins, the server is to close the connection below (RFC 6455, 7.1.1).
+	on.conn.patient.Store(on.load.plan.CloseFirst == lab.ServerEnd)
+	go w.read()
+	return w, nil
 }
 
-// The first byte of a frame that closes (RFC 6455, 5.2).
-const closeFrame = 0x88
+// read reads until the connection ends. A server that says more than it was
+// asked has to wait.
+func (w *webSocketSession) read() {
+	defer close(w.ended)
+	for {
+		_, r, err := w.ws.Reader(context.Background())
+		if err != nil {
+			w.why = err
+			return
+		}
+		line, err := readBody(r)
+		select {
+		case w.answers <- answer{line, err}:
+		case <-w.on.conn.closed:
+			w.why = net.ErrClosed
+			return
+		}
+	}
+}
 
-// gone: nobody reads between two requests, so that what came is still there.
+// gone says also whether the server has said what nobody asked.
 func (w *webSocketSession) gone() bool {
-	first, some, over := w.on.conn.waiting()
-	return over || some && first == closeFrame
+	select {
+	case <-w.ended:
+		return true
+	default:
+		return w.late || len(w.answers) > 0
+	}
 }
 
 // close takes leave, if the server is to close first.
 func (w *webSocketSession) close() {
 	conn := w.on.conn
-	if conn.ends == lab.ServerEnd && conn.ended() == nil {
-		conn.taking = true
+	if conn.patient.Load() && conn.ended() == nil {
 		// A server that does not take leave is not waited for.
 		late := time.AfterFunc(maxPatience, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 		_ = w.ws.Close(websocket.StatusNormalClosure, "")
@@ -85,6 +122,7 @@ func (w *webSocketSession) close() {
 	}
 	_ = w.ws.CloseNow()
 	conn.abandon()
+	<-w.ended
 }
 
 // ask sends a message and reads the next one.
@@ -96,16 +134,21 @@ func (w *webSocketSession) ask(ctx context.Context, s *lab.Sample) (sent bool, e
 	if err := w.ws.Write(ctx, websocket.MessageText, w.message); err != nil {
 		return true, err // some of it may have left
 	}
-	_, r, err := w.ws.Reader(ctx)
-	s.FirstByte = durationOf(first)
-	if err != nil {
-		return true, err
+	select {
+	case a := <-w.answers:
+		s.FirstByte = durationOf(first)
+		if a.err != nil {
+			return true, a.err
+		}
+		return true, w.name(s, a.line, id)
+	case <-w.ended:
+		return true, w.why
+	case <-ctx.Done():
+		s.FirstByte = durationOf(first)
+		w.late = true
+		w.on.conn.patient.Store(false) // it was not asked to close
+		return true, ctx.Err()
 	}
-	line, err := readBody(io.NopCloser(r))
-	if err != nil {
-		return true, err
-	}
-	return true, w.name(s, line, id)
 }
 
 // name notes who gave an answer, as the plan says.
