@@ -61,6 +61,10 @@ type Result struct {
 	Sources []string `json:"sources"` // where the mechanism is documented
 }
 
+// NoRuntime stands in a [Result] for a runtime where the lab set nothing up: load
+// was offered to a server that ran already.
+const NoRuntime = "none"
+
 // InstanceResult is one replica's part of a [Result].
 type InstanceResult struct {
 	Name        string    `json:"name"`

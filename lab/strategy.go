@@ -95,6 +95,7 @@ const (
 	LeastConnections Null = "least-connections" // to the least busy; near even under load, no exact null
 	AcceptRace       Null = "accept-race"       // whoever accepts first: no null, often skewed
 	Single           Null = "single"            // one replica gets everything
+	UnknownNull      Null = "unknown"           // of a server that the lab did not set up
 )
 
 // Probe finds out whether a host offers something.

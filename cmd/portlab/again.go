@@ -35,8 +35,10 @@ func spelled(f *pflag.Flag) []string {
 			words = append(words, "--"+f.Name, v)
 		}
 		return words
-	case ok:
+	case ok && f.Value.Type() == "float64Slice":
 		return []string{"--" + f.Name, strings.Join(trimmed(list.GetSlice()), ",")}
+	case ok:
+		return []string{"--" + f.Name, strings.Join(list.GetSlice(), ",")}
 	case f.Value.Type() == "bool":
 		return []string{"--" + f.Name + "=" + f.Value.String()}
 	}

@@ -69,6 +69,7 @@ load through it, tests the distribution and the latency, and reports.
 Exit status: 0 measured; 1 a claim asked for with --claim or --assert was
 refuted; 2 bad usage; 3 cannot run here; 4 broken on the way; 130 interrupted.`,
 		Example: `  portlab run dnat --replicas 2 --requests 300
+  portlab load http://127.0.0.1:8080/
   portlab explain dnat
   portlab doctor`,
 		SilenceErrors: true,
@@ -79,7 +80,7 @@ refuted; 2 bad usage; 3 cannot run here; 4 broken on the way; 130 interrupted.`,
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(flagProblem)
 	root.AddCommand(
-		a.runCommand(), a.enterCommand(), a.listCommand(), a.explainCommand(), a.doctorCommand(), a.cleanCommand(),
+		a.runCommand(), a.loadCommand(), a.enterCommand(), a.listCommand(), a.explainCommand(), a.doctorCommand(), a.cleanCommand(),
 		a.reportCommand(), a.serveCommand(), a.versionCommand(), a.completionCommand(),
 		a.pauseCommand(), a.proxyCommand(), a.probeCommand(),
 	)

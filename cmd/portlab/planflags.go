@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portlab/portlab/lab"
-	"github.com/portlab/portlab/lab/kernel"
 	"github.com/portlab/portlab/lab/load"
 )
 
@@ -99,22 +98,19 @@ func (f *planFlags) resolve(c *cobra.Command, protocol lab.Protocol) (lab.Plan, 
 	return p, p.Validate()
 }
 
-// drivers are what carries out a plan, and what tries single requests before.
-// It returns a [lab.UsageError] for a client that cannot carry out the plan.
-func (f *planFlags) drivers(p lab.Plan, run lab.RunID) (driver, prober lab.Driver, err error) {
+// driver is what carries out a plan, in a process of its own with these
+// variables in its environment. It returns a [lab.UsageError] for a client that
+// cannot.
+func (f *planFlags) driver(p lab.Plan, env ...string) (lab.Driver, error) {
 	name, err := load.Choose(f.client, p)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	cpus, err := load.ParseCPUs(f.cpus)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	env, err := kernel.RunEnv(run)
-	if err != nil {
-		return nil, nil, err
-	}
-	return load.Process{Driver: name, CPUs: cpus, Env: append(env, quick)}, load.Prober(p.Protocol), nil
+	return load.Process{Driver: name, CPUs: cpus, Env: append(env, quick)}, nil
 }
 
 func randomSeed() uint64 {

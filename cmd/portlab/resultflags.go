@@ -65,7 +65,7 @@ func (f *resultFlags) check() error {
 
 // judges are the claims that were asked for, then those that are always made,
 // and how many of them decide the exit status.
-func (f *resultFlags) judges() (claims []lab.Claim, asked int, err error) {
+func (f *resultFlags) judges(defaults []lab.Claim) (claims []lab.Claim, asked int, err error) {
 	named := map[string]bool{}
 	for _, text := range f.claims {
 		c, err := claim.Parse(text)
@@ -77,7 +77,7 @@ func (f *resultFlags) judges() (claims []lab.Claim, asked int, err error) {
 		}
 	}
 	asked = len(claims)
-	for _, c := range claim.Defaults() {
+	for _, c := range defaults {
 		if !named[c.Name()] {
 			claims = append(claims, c)
 		}

@@ -6,6 +6,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/claim"
+	"github.com/portlab/portlab/lab/kernel"
+	"github.com/portlab/portlab/lab/load"
 )
 
 // runFlags are those of run.
@@ -55,7 +58,7 @@ func (a *app) doRun(c *cobra.Command, strategy string, f *runFlags) error {
 	if err := f.resultFlags.check(); err != nil {
 		return err
 	}
-	claims, asked, err := f.judges()
+	claims, asked, err := f.judges(claim.Defaults())
 	if err != nil {
 		return err
 	}
@@ -66,9 +69,14 @@ func (a *app) doRun(c *cobra.Command, strategy string, f *runFlags) error {
 	if t.Plan, err = f.resolve(c, t.Plan.Protocol); err != nil {
 		return err
 	}
-	if t.Driver, t.Prober, err = f.drivers(t.Plan, t.Fleet.Run); err != nil {
+	marks, err := kernel.RunEnv(t.Fleet.Run)
+	if err != nil {
 		return err
 	}
+	if t.Driver, err = f.driver(t.Plan, marks...); err != nil {
+		return err
+	}
+	t.Prober = load.Prober(t.Plan.Protocol)
 	out, err := f.output(strategy, f.dryRun)
 	if err != nil {
 		return err

@@ -82,6 +82,16 @@ func exactly(names ...string) cobra.PositionalArgs {
 	}
 }
 
+// atLeastOne refuses to go without any argument of that name.
+func atLeastOne(name string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return lab.Usagef("%s wants a %s: %s", c.CommandPath(), name, c.UseLine())
+		}
+		return nil
+	}
+}
+
 // oneOf refuses a value of a flag that is none of these words.
 func oneOf(flag, value string, words ...string) error {
 	if slices.Contains(words, value) {

@@ -24,6 +24,7 @@ var drivers = []struct {
 	driver driver
 }{
 	{rawName, Raw{}},
+	{streamsName, Streams{}},
 	{simpleName, Simple{}},
 }
 
@@ -60,7 +61,12 @@ func Prober(p lab.Protocol) lab.Driver {
 }
 
 // fitting is the driver for a protocol.
-func fitting(lab.Protocol) string { return rawName }
+func fitting(p lab.Protocol) string {
+	if p == lab.HTTP2 || p == lab.WebSocket {
+		return streamsName
+	}
+	return rawName
+}
 
 func find(name string) (driver, error) {
 	for _, d := range drivers {

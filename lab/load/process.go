@@ -66,7 +66,7 @@ func (d Process) Drive(ctx context.Context, at lab.Place, p lab.Plan, to []netip
 		return lab.Client{}, err
 	}
 	o := order{Driver: name, Plan: p, Targets: to, CPUs: d.CPUs}
-	if place, ok := at.(lab.SourcePlace); ok {
+	if place, ok := at.(lab.SourcePlace); ok && p.Clients > 1 {
 		o.Sources = place.Sources()
 	}
 	c, err := d.start(ctx, at)
