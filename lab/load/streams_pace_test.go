@@ -68,7 +68,7 @@ func TestStreamsThatWait(t *testing.T) {
 
 func TestStreamsThatNeverBegin(t *testing.T) {
 	p := streamsPlan(lab.HTTP2, 10, 1, 1)
-	p.Rate, p.Timeout = 1000, 50*time.Millisecond
+	p.Rate, p.Timeout = 1_000_000, 50*time.Millisecond // all are due before the first has failed
 	to := http2Server(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	counts := map[lab.Fault]int{}
 	samples, _ := offer(t, Local{}, p, to)
