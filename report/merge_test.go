@@ -22,7 +22,8 @@ func TestMergedRunsAreOneLoad(t *testing.T) {
 		all := lab.Concat(first, second)
 		m := merged.Fold(all, merged.Accepted())
 		if merged.Requests != 2*a.Requests || merged.Connections != 2*a.Connections || merged.Plan.Requests != 2*a.Plan.Requests ||
-			merged.Client.CPU() != 2*a.Client.CPU() || merged.Client.Backlog != a.Client.Backlog || merged.Timings.Load != 2*a.Timings.Load {
+			merged.Client.CPU() != 2*a.Client.CPU() || merged.Client.Backlog != a.Client.Backlog ||
+			merged.Client.Late != 2*a.Client.Late || merged.Client.Queued != 2*a.Client.Queued || merged.Client.ClosedFirst != 2*a.Client.ClosedFirst || merged.Timings.Load != 2*a.Timings.Load {
 			t.Errorf("%s: not the sum of two of the same: %+v", name, merged)
 		}
 		for i, n := range m.Counts() {

@@ -2,6 +2,7 @@ package claim_test
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -78,6 +79,23 @@ func TestRepeatedTuplesCountOnce(t *testing.T) {
 	}
 	if random := judge(t, shares, evidence(lab.Random, equal(2), often)); random.N != 400 {
 		t.Errorf("random choice counted %d of 400", random.N)
+	}
+}
+
+// The same port of another client, or to another target, is another pair.
+func TestOtherClientsAndTargetsAreNoRepetition(t *testing.T) {
+	all := answers(shuffled(1, 60, 40))
+	for i, s := range all[:50] {
+		s.Request, s.Connection = 100+2*i, 100+2*i
+		s.Target = netip.AddrPortFrom(s.Target.Addr(), s.Target.Port()+1)
+		all = append(all, s)
+		s = all[i]
+		s.Request, s.Connection = 101+2*i, 101+2*i
+		s.Local = netip.AddrPortFrom(s.Local.Addr().Next(), s.Local.Port())
+		all = append(all, s)
+	}
+	if v := judge(t, shares, evidence(lab.Hash, equal(2), all)); v.N != 200 || warned(v, "used before") {
+		t.Errorf("%d connections of 200, warnings %q", v.N, v.Warnings)
 	}
 }
 

@@ -162,6 +162,14 @@ func TestADamagedFileIsNotOpened(t *testing.T) {
 			t.Fatalf("the first %d of %d bytes: %v", n, whole.Len(), err)
 		}
 	}
+	var more bytes.Buffer
+	zip, w := packed(&more)
+	if err := errors.Join(w.Close(), NewWriter(zip).Close(), zip.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(put(t, more.Bytes())); err == nil || !strings.Contains(err.Error(), "something follows") {
+		t.Errorf("two streams in one file: %v", err)
+	}
 	var disorder bytes.Buffer
 	if err := Encode(&disorder, lab.SampleList{{Request: 4}, {Request: 4}}); err != nil {
 		t.Fatal(err)
