@@ -59,7 +59,8 @@ func newLoop(j *job, part int) (*rawLoop, error) {
 	}
 	l := &rawLoop{
 		job: j, poll: poll, most: share(j.plan.Concurrency, part, j.threads), ports: localPorts(),
-		buffer: make([]byte, bufferBytes), reports: make([]lab.Sample, 0, emitAtOnce), rest: minRest,
+		buffer: make([]byte, bufferBytes), reports: make([]lab.Sample, 0, emitAtOnce),
+		rest: minRest, restsTill: -never,
 	}
 	l.exchanges = newExchanges(l.most)
 	if j.plan.Open() {
