@@ -41,16 +41,21 @@ func newArena(t testing.TB) *arena {
 		words = []string{"--user", "--map-root-user", "--net"}
 	}
 	server := filepath.Join(filepath.Dir(labtest.Binary(t)), "http_server")
-	words = append(words, "sh", "-c", `ip link set lo up && exec "$0"`, server)
+	// timeout(1) ends it if this process dies and cannot.
+	words = append(words, "sh", "-c", `ip link set lo up && exec timeout 10m "$0"`, server)
 	a := &arena{server: exec.Command("unshare", words...)}
 	a.server.Env = append(os.Environ(), "HOST=127.0.0.1", fmt.Sprint("PORT=", arenaPort), "INSTANCE=foo")
 	a.server.Stderr = &a.errors
 	if err := a.server.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if a.server.ProcessState == nil {
+			a.close(t)
+		}
+	})
 	for end := time.Now().Add(5 * time.Second); a.sockets(t)[tcpListen].server == 0; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			a.close(t)
 			t.Fatalf("the server does not listen: %s", a.errors.String())
 		}
 	}

@@ -143,3 +143,28 @@ func (c *circumstances) String() string {
 	}
 	return s
 }
+
+// A tool that did not do what it was asked for is found out.
+func TestDoubtsOfPeers(t *testing.T) {
+	fresh, kept := offer{concurrency: 16}, offer{concurrency: 16, keepAlive: true}
+	for _, c := range []struct {
+		name                string
+		o                   offer
+		answered, failed    int // by the tool
+		served, connections int // by the server
+		doubtful            bool
+	}{
+		{"as asked", fresh, 10_000, 0, 10_016, 10_016, false},
+		{"as asked, kept", kept, 10_000, 0, 10_016, 16, false},
+		{"a request failed", fresh, 10_000, 1, 10_016, 10_016, true},
+		{"answers that never were", fresh, 10_000, 0, 9_999, 9_999, true},
+		{"answers left out", fresh, 9_000, 0, 10_000, 10_000, true},
+		{"connections kept", fresh, 10_000, 0, 10_000, 16, true},
+		{"connections not kept", kept, 10_000, 0, 10_000, 10_000, true},
+	} {
+		m := measurement{outcome: outcome{answered: c.answered, failed: c.failed}}
+		if got := m.doubt(c.o, c.served, c.connections); (got != "") != c.doubtful {
+			t.Errorf("%s: %q", c.name, got)
+		}
+	}
+}
