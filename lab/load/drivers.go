@@ -25,6 +25,7 @@ var drivers = []struct {
 }{
 	{rawName, Raw{}},
 	{streamsName, Streams{}},
+	{curlName, Curl{}},
 	{simpleName, Simple{}},
 }
 
