@@ -46,6 +46,12 @@ type datagrams struct {
 func newDatagrams(l *rawLoop) *datagrams {
 	t := &datagrams{loop: l, about: newAbout(l.job.plan), all: make([]flow, l.most+maxHeld+1)}
 	t.free = indices(len(t.all))
+	const most = 16 // sockets with more room grow when they need it
+	room := min(l.job.plan.Streams, most)
+	places := make([]int32, len(t.all)*room)
+	for i := range t.all {
+		t.all[i].underWay = places[i*room : i*room : (i+1)*room]
+	}
 	return t
 }
 
