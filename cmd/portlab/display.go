@@ -119,7 +119,7 @@ func (l *lines) finish(how string) {
 // or with time as the bound "150 in 2.5s of 10s, 60/s, p50 830µs, 0 failed".
 func loadLine(e lab.Event) string {
 	if e.Elapsed < 0 && e.Done == 0 {
-		return "warming up for another " + short(-e.Elapsed)
+		return "warming up for " + short(-e.Elapsed)
 	}
 	amount := fmt.Sprintf("%d of %d", e.Done, e.Total)
 	switch {

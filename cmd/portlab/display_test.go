@@ -102,7 +102,7 @@ func TestBarsOfALoadBoundedByTime(t *testing.T) {
 	b.patience = bound // a busy machine may draw late
 	returns(t, func() {
 		b.event(lab.Event{Phase: lab.Loading, Elapsed: -2 * time.Second, Planned: 4 * time.Second})
-		for s.last("warming up for another 2s") == "" {
+		for s.last("warming up for 2s") == "" {
 			time.Sleep(time.Millisecond)
 		}
 		b.event(lab.Event{Phase: lab.Loading, Done: 9, Elapsed: 4 * time.Second, Planned: 4 * time.Second})

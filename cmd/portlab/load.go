@@ -78,7 +78,7 @@ func (a *app) doLoad(c *cobra.Command, urls []string, f *loadFlags) error {
 		return err
 	}
 	// It carries no mark of a run: nothing that it leaves needs to be swept.
-	if t.Driver, err = f.driver(t.Plan); err != nil {
+	if t.Driver, err = f.driver(ctx, t.Plan); err != nil {
 		return err
 	}
 	out, err := f.output("load", false)

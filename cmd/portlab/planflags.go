@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 
@@ -100,9 +101,9 @@ func (f *planFlags) resolve(c *cobra.Command, protocol lab.Protocol) (lab.Plan, 
 
 // driver is what carries out a plan, in a process of its own with these
 // variables in its environment. It returns a [lab.UsageError] for a client that
-// cannot.
-func (f *planFlags) driver(p lab.Plan, env ...string) (lab.Driver, error) {
-	name, err := load.Choose(f.client, p)
+// cannot, and a [lab.UnsupportedError] for one that is not here.
+func (f *planFlags) driver(ctx context.Context, p lab.Plan, env ...string) (lab.Driver, error) {
+	name, err := load.Choose(ctx, f.client, p)
 	if err != nil {
 		return nil, err
 	}

@@ -60,3 +60,19 @@ func TestAClosedPipeCostsNoReport(t *testing.T) {
 		t.Errorf("there is no report: %v", err)
 	}
 }
+
+func TestAProgramOfTheClientIsMissedBeforeAnythingIsTouched(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	var stderr bytes.Buffer
+	a := &app{
+		stdout: io.Discard, stderr: &stderr, getenv: func(string) string { return "" },
+		runtimes: []lab.Runtime{&fakeRuntime{name: "docker", opening: func() { t.Error("the fleet was opened") }}},
+	}
+	args := []string{"run", "client-side", "--vantage", "host", "--out", "none", "--client", "curl"}
+	if got := a.run(t.Context(), args); got != statusCannotRun {
+		t.Errorf("exit status %d, want %d", got, statusCannotRun)
+	}
+	if !strings.HasPrefix(stderr.String(), "portlab: --client curl: there is no curl") {
+		t.Errorf("it says %q", stderr.String())
+	}
+}

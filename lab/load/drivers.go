@@ -1,6 +1,7 @@
 package load
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -18,15 +19,20 @@ type driver interface {
 	can(p lab.Plan) error
 }
 
-// drivers are all of them, by the name that a user types and results carry.
-var drivers = []struct {
-	name   string
-	driver driver
-}{
-	{rawName, Raw{}},
-	{streamsName, Streams{}},
-	{curlName, Curl{}},
-	{simpleName, Simple{}},
+// listing is a driver by the name that a user types and results carry.
+type listing struct {
+	name string
+	driver
+	// needs returns a lab.UnsupportedError if the driver cannot work on this
+	// machine; nil: it always can.
+	needs func(context.Context) error
+}
+
+var drivers = []listing{
+	{rawName, Raw{}, nil},
+	{streamsName, Streams{}, nil},
+	{curlName, Curl{}, func(ctx context.Context) error { _, err := findCurl(ctx); return err }},
+	{simpleName, Simple{}, nil},
 }
 
 // Drivers are the names of all drivers.
@@ -40,8 +46,9 @@ func Drivers() []string {
 
 // Choose returns the name of the driver that is to carry out a plan: the one
 // named, or for [Auto] the one that fits the plan's protocol. It returns a
-// lab.UsageError for any other word, and for a driver that cannot.
-func Choose(name string, p lab.Plan) (string, error) {
+// lab.UsageError for any other word, and for a driver that cannot, and a
+// lab.UnsupportedError where a program that the driver needs is missing.
+func Choose(ctx context.Context, name string, p lab.Plan) (string, error) {
 	if name == Auto {
 		name = fitting(p.Protocol)
 	}
@@ -49,7 +56,10 @@ func Choose(name string, p lab.Plan) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return name, d.can(p)
+	if err := d.can(p); err != nil || d.needs == nil {
+		return name, err
+	}
+	return name, d.needs(ctx)
 }
 
 // Prober is the driver for single requests of a protocol, in this process.
@@ -58,7 +68,7 @@ func Prober(p lab.Protocol) lab.Driver {
 	if err != nil {
 		panic(err) // fitting names a driver that is not listed: a mistake in this package
 	}
-	return d
+	return d.driver
 }
 
 // fitting is the driver for a protocol.
@@ -69,12 +79,12 @@ func fitting(p lab.Protocol) string {
 	return rawName
 }
 
-func find(name string) (driver, error) {
+func find(name string) (listing, error) {
 	for _, d := range drivers {
 		if d.name == name {
-			return d.driver, nil
+			return d, nil
 		}
 	}
 	words := slices.Concat([]string{Auto}, Drivers())
-	return nil, lab.Usagef("the client must be one of %s, not %q", strings.Join(words, ", "), name)
+	return listing{}, lab.Usagef("the client must be one of %s, not %q", strings.Join(words, ", "), name)
 }

@@ -61,7 +61,7 @@ func (d Process) Drive(ctx context.Context, at lab.Place, p lab.Plan, to []netip
 	if err := p.Validate(); err != nil {
 		return lab.Client{}, err
 	}
-	name, err := Choose(d.Driver, p)
+	name, err := Choose(ctx, d.Driver, p)
 	if err != nil {
 		return lab.Client{}, err
 	}
