@@ -102,7 +102,7 @@ func TestCurlAsksAsThePlanSays(t *testing.T) {
 			return
 		}
 		got <- r.Method + " " + r.RequestURI + " " + r.Host + " " + c.RemoteAddr().(*net.TCPAddr).IP.String()
-		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nX-Served-By: web-1\r\nContent-Length: 12\r\n\r\nI am pod-2.\n")
+		fmt.Fprint(c, "HTTP/1.1 103 Early Hints\r\nX-Served-By: nobody\r\n\r\nHTTP/1.1 200 OK\r\nX-Served-By: web-1\r\nContent-Length: 12\r\n\r\nI am pod-2.\n")
 	})
 	t.Setenv("http_proxy", "http://"+to.String()+"/never")
 	p := plan(1, 1)

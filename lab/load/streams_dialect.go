@@ -56,6 +56,9 @@ func urlOf(to netip.AddrPort, p lab.Plan) (*url.URL, error) {
 	if err != nil {
 		return nil, lab.Usagef("the path of the request: %v", err)
 	}
+	if v, err := url.Parse("http://" + p.Host + "/"); p.Host != "" && (err != nil || v.Host != p.Host) {
+		return nil, lab.Usagef("the host must be a name or an address, and perhaps a port, not %q", p.Host)
+	}
 	return u, nil
 }
 

@@ -316,6 +316,18 @@ func TestHostOfTheRequest(t *testing.T) {
 	}
 }
 
+func TestRequestsThatCannotBeMade(t *testing.T) {
+	for _, c := range []struct{ host, path string }{{"a/b", "/"}, {"a:b", "/"}, {"a@b", "/"}, {"", "/%zz"}, {"", "/a b"}} {
+		p := streamsPlan(lab.HTTP2, 1, 1, 1)
+		p.Host, p.Path = c.host, c.path
+		_, err := Streams{}.Drive(t.Context(), Local{}, p, []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:80")},
+			func(lab.Sample) { t.Error("a sample") })
+		if _, usage := errors.AsType[*lab.UsageError](err); !usage {
+			t.Errorf("%+v: %v, want a usage error", c, err)
+		}
+	}
+}
+
 func TestStreamsLeaveOtherPlansAlone(t *testing.T) {
 	for _, protocol := range []lab.Protocol{lab.HTTP1, lab.TCP, lab.UDP} {
 		_, err := Streams{}.Drive(t.Context(), Local{}, streamsPlan(protocol, 1, 1, 1),

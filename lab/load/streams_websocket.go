@@ -25,7 +25,7 @@ type webSocketSession struct {
 	answers chan answer   // those that have come
 	ended   chan struct{} // closed when no more will
 	why     error         // valid then
-	late    bool          // an answer did not come in time, and may come yet
+	broken  bool          // it takes no more requests
 }
 
 // answer is a message: its beginning, and what is wrong with it.
@@ -107,7 +107,7 @@ func (w *webSocketSession) gone() bool {
 	case <-w.ended:
 		return true
 	default:
-		return w.late || len(w.answers) > 0
+		return w.broken || len(w.answers) > 0
 	}
 }
 
@@ -125,8 +125,10 @@ func (w *webSocketSession) close() {
 	<-w.ended
 }
 
-// ask sends a message and reads the next one.
+// ask sends a message and reads the next one. After an answer that is wrong, or
+// late, nobody knows what comes next: the connection takes no more requests.
 func (w *webSocketSession) ask(ctx context.Context, s *lab.Sample) (sent bool, err error) {
+	defer func() { w.broken = err != nil }()
 	first := &w.on.conn.first
 	first.Store(0)
 	id := w.on.load.nextID()
@@ -145,7 +147,6 @@ func (w *webSocketSession) ask(ctx context.Context, s *lab.Sample) (sent bool, e
 		return true, w.why
 	case <-ctx.Done():
 		s.FirstByte = durationOf(first)
-		w.late = true
 		w.on.conn.patient.Store(false) // it was not asked to close
 		return true, ctx.Err()
 	}
