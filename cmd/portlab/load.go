@@ -33,8 +33,9 @@ answered, by which instances, how fast, and how sure that is. It changes
 nothing. Offer load only to servers that you own.
 
 A URL begins with http://, h2c:// (HTTP/2 with prior knowledge), ws://, tcp:// or
-udp://. The last three are for servers that answer as portlab serve does; TLS is
-not spoken. Of several URLs, each connection goes to one at random.
+udp://. The last three are for servers that answer as portlab serve does, with
+--protocol tcp or udp; TLS is not spoken. Of several URLs, each connection goes
+to one at random.
 
 Who answered is read from the header Portlab-Answer, from --instance-header, or
 by --instance-pattern from the body. An instance that never answers is known
@@ -49,7 +50,6 @@ Claims, for --claim:
 	}
 	f := &loadFlags{planFlags: addPlanFlags(c), resultFlags: addResultFlags(c, "load")}
 	c.Flags().StringSliceVar(&f.instances, "instances", nil, "all instances by `NAME,NAME`, so that one that never answers is a zero (default those that answered)")
-	c.Flags().Lookup("instances").DefValue = "" // else help shows []
 	c.Flags().IntVar(&f.ip, "ip", 0, "IP version to call a name by: 4 or 6; 0: whichever it has")
 	c.RunE = func(c *cobra.Command, args []string) error { return a.doLoad(c, args, f) }
 	return c
@@ -70,7 +70,7 @@ func (a *app) doLoad(c *cobra.Command, urls []string, f *loadFlags) error {
 		return err
 	}
 	f.plan.Path = to.path
-	if f.plan.Host == "" {
+	if f.plan.Host == "" && !headless(to.protocol) {
 		f.plan.Host = to.host
 	}
 	t := &lab.Trial{Claims: claims, Asked: asked, Vantage: to.vantage()}

@@ -24,7 +24,11 @@ import (
 // served is the URL of an instrumented server that ends with the test.
 func served(t *testing.T, scheme, instance string) string {
 	t.Helper()
-	s, err := servers.Listen(t.Context(), servers.Config{Instance: instance, Hosts: []netip.Addr{fakeAddress}}, io.Discard)
+	protocol := servers.HTTP
+	if scheme == "tcp" || scheme == "udp" {
+		protocol = servers.Protocol(scheme)
+	}
+	s, err := servers.Listen(t.Context(), servers.Config{Instance: instance, Protocol: protocol, Hosts: []netip.Addr{fakeAddress}}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +52,17 @@ func offered(t *testing.T, want int, args ...string) (stdout, stderr string) {
 		t.Errorf("exit status %d, want %d: %s", got, want, errs.String())
 	}
 	return out.String(), errs.String()
+}
+
+// measured is what portlab load measures with these arguments.
+func measured(t *testing.T, args ...string) lab.Result {
+	t.Helper()
+	text, _ := offered(t, statusMeasured, append(args, "--out", "none", "-q", "--format", "json")...)
+	var res lab.Result
+	if err := json.Unmarshal([]byte(text), &res); err != nil {
+		t.Fatal(err)
+	}
+	return res
 }
 
 func TestLoadSaysWhoAnsweredAndWritesAReport(t *testing.T) {
@@ -90,13 +105,23 @@ func TestLoadSaysWhoAnsweredAndWritesAReport(t *testing.T) {
 func TestLoadSpeaksWhatTheURLSays(t *testing.T) {
 	for scheme, want := range map[string]lab.Protocol{"http": lab.HTTP1, "h2c": lab.HTTP2, "ws": lab.WebSocket} {
 		t.Run(scheme, func(t *testing.T) {
-			text, _ := offered(t, statusMeasured, served(t, scheme, "foo"), "--requests", "20", "--keep-alive", "--out", "none", "-q", "--format", "json", "--claim", "no loss")
-			var res lab.Result
-			if err := json.Unmarshal([]byte(text), &res); err != nil {
-				t.Fatal(err)
-			}
+			res := measured(t, served(t, scheme, "foo"), "--requests", "20", "--keep-alive", "--claim", "no loss")
 			if res.Plan.Protocol != want || res.Requests != 20 || res.Connections != 1 {
 				t.Errorf("%d requests on %d connections of %s, want 20 on 1 of %s", res.Requests, res.Connections, res.Plan.Protocol, want)
+			}
+		})
+	}
+}
+
+// TestLoadOfLines calls the server by a name, for which lines have no header.
+func TestLoadOfLines(t *testing.T) {
+	for _, protocol := range []lab.Protocol{lab.TCP, lab.UDP} {
+		t.Run(string(protocol), func(t *testing.T) {
+			url := served(t, string(protocol), "foo")
+			url = strings.Replace(url, "127.0.0.1", "localhost", 1)
+			res := measured(t, url, "--ip", "4", "--requests", "20", "--claim", "no loss")
+			if len(res.Instances) != 1 || res.Instances[0].Requests != 20 || res.Plan.Protocol != protocol {
+				t.Errorf("%s: %+v", res.Plan.Protocol, res.Instances)
 			}
 		})
 	}
@@ -123,11 +148,7 @@ func TestInstancesAreNamedByAHeaderOrTheBody(t *testing.T) {
 		"web2":             {"--instance-pattern", `I am (\w+)`},
 		"example.test/a?b": {"--instance-pattern", `asked for (.*)`, "--host", "example.test"},
 	} {
-		text, _ := offered(t, statusMeasured, append(args, s.URL+"/a?b", "--requests", "10", "--out", "none", "-q", "--format", "json")...)
-		var res lab.Result
-		if err := json.Unmarshal([]byte(text), &res); err != nil {
-			t.Fatal(err)
-		}
+		res := measured(t, append(args, s.URL+"/a?b", "--requests", "10")...)
 		if len(res.Instances) != 1 || res.Instances[0].Name != want || res.Instances[0].Requests != 10 {
 			t.Errorf("instances %+v, want 10 requests of %s", res.Instances, want)
 		}

@@ -93,11 +93,16 @@ func (f *planFlags) resolve(c *cobra.Command, protocol lab.Protocol) (lab.Plan, 
 	switch {
 	case f.keepAlive && given("requests-per-connection") && f.plan.PerConnection != 0:
 		return p, lab.Usagef("--keep-alive and --requests-per-connection %d contradict each other: leave one out", f.plan.PerConnection)
+	case headless(protocol) && (p.Host != "" || p.InstanceHeader != ""):
+		return p, lab.Usagef("%s has no headers: leave --host and --instance-header out", protocol)
 	case given("arrivals") && p.Rate == 0:
 		return p, lab.Usagef("--arrivals says how the requests of an open loop are spaced: give --rate too")
 	}
 	return p, p.Validate()
 }
+
+// headless says whether a protocol has no headers.
+func headless(p lab.Protocol) bool { return p == lab.TCP || p == lab.UDP }
 
 // driver is what carries out a plan, in a process of its own with these
 // variables in its environment. It returns a [lab.UsageError] for a client that
