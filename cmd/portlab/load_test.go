@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/servers"
@@ -66,12 +67,23 @@ func measured(t *testing.T, args ...string) lab.Result {
 }
 
 func TestLoadSaysWhoAnsweredAndWritesAReport(t *testing.T) {
+	schema, err := jsonschema.NewCompiler().Compile("../../docs/result.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Chdir(t.TempDir())
 	foo, bar := served(t, "http", "foo"), served(t, "http", "bar")
 	text, said := offered(t, statusMeasured, foo, bar, "--requests", "200", "--concurrency", "4", "--format", "json")
 	var res lab.Result
 	if err := json.Unmarshal([]byte(text), &res); err != nil {
 		t.Fatal(err)
+	}
+	object, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(object); err != nil {
+		t.Error(err)
 	}
 	var names []string
 	for _, in := range res.Instances {
