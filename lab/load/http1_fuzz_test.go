@@ -97,6 +97,9 @@ func compareWithNetHTTP(t *testing.T, data []byte, r reading, name string) {
 // wire takes, and reads the same from it.
 func FuzzIdentity(f *testing.F) {
 	f.Add(`v=1, instance="foo", conn=1, req=1, client="127.0.0.1:1", service-ns=1`)
+	f.Add(`v=1, instance="foo", conn=0, req=1, client="127.0.0.1:1", service-ns=1`)
+	f.Add(`v=1, instance="foo", conn=1, req=0, client="127.0.0.1:1", service-ns=1`)
+	f.Add(`v=1, instance="", conn=1, req=1, client="127.0.0.1:1", service-ns=1`)
 	f.Add(`v=1, instance="foo", conn=012, req=999999999999999, client="[::ffff:127.0.0.1]:1", service-ns=0`)
 	f.Add(`v=1, instance=%"caf%c3%a9", conn=1, req=1, client="[fe80::1%eth0]:1", service-ns=1`)
 	f.Add(`v=1, instance="f\"o", conn=0, req=1, client="127.0.0.1:1", service-ns=1000000000000000`)

@@ -53,7 +53,7 @@ func TestKeptConnections(t *testing.T) {
 // TestSoManyRequestsOnEachConnection: the last of them asks the server to close.
 func TestSoManyRequestsOnEachConnection(t *testing.T) {
 	var asked atomic.Int32
-	s := httpServer(t, func(w http.ResponseWriter, r *http.Request) {
+	s := httpServer(t, func(_ http.ResponseWriter, r *http.Request) {
 		if r.Close {
 			asked.Add(1)
 		}
@@ -142,12 +142,6 @@ func TestServerThatNeverCloses(t *testing.T) {
 	if client.ClosedFirst != 50 {
 		t.Errorf("the client closed %d", client.ClosedFirst)
 	}
-}
-
-// TestMoreWaitForTheirEndThanAreHeld: the oldest are closed early.
-func TestMoreWaitForTheirEndThanAreHeld(t *testing.T) {
-	samples := raw(t, plan(2*maxHeld, 8), rawServer(t, saysAndHolds(empty200)))
-	allFaults(t, samples, "")
 }
 
 // TestIdleConnectionThatTheServerCloses is opened anew: the requests are due so

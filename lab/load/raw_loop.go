@@ -31,6 +31,7 @@ type rawLoop struct {
 	poll      *poller
 	pace      pace
 	most      int // exchanges that may be under way at once
+	mostHeld  int // and held; see maxHeld
 	exchanges *exchanges
 	transport transport
 	buffer    []byte
@@ -60,7 +61,7 @@ func newLoop(j *job, part int) (*rawLoop, error) {
 	l := &rawLoop{
 		job: j, poll: poll, most: share(j.plan.Concurrency, part, j.threads), ports: localPorts(),
 		buffer: make([]byte, bufferBytes), reports: make([]lab.Sample, 0, emitAtOnce),
-		rest: minRest, restsTill: -never,
+		mostHeld: maxHeld, rest: minRest, restsTill: -never,
 	}
 	l.exchanges = newExchanges(l.most)
 	if j.plan.Open() {
@@ -210,7 +211,7 @@ func (l *rawLoop) recovered() { l.rest = minRest }
 
 // hold keeps an exchange that has ended for a while.
 func (l *rawLoop) hold(x int32, limit time.Duration) {
-	if l.exchanges.held.size == maxHeld {
+	if int(l.exchanges.held.size) == l.mostHeld {
 		l.transport.lapse(l.exchanges.held.first)
 	}
 	l.exchanges.remove(x)
