@@ -42,7 +42,7 @@ func newArena(t testing.TB) *arena {
 	}
 	server := filepath.Join(filepath.Dir(labtest.Binary(t)), "http_server")
 	// timeout(1) ends it if this process dies and cannot.
-	words = append(words, "sh", "-c", `ip link set lo up && exec timeout 10m "$0"`, server)
+	words = append(words, "sh", "-c", `ip link set lo up && exec timeout --foreground 10m "$0"`, server)
 	a := &arena{server: exec.Command("unshare", words...)}
 	a.server.Env = append(os.Environ(), "HOST=127.0.0.1", fmt.Sprint("PORT=", arenaPort), "INSTANCE=foo")
 	a.server.Stderr = &a.errors
