@@ -1,20 +1,12 @@
 package strategies
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"os"
 	"os/exec"
-	"strings"
-	"syscall"
 	"testing"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/kernel"
@@ -50,21 +42,7 @@ func newWorld(t *testing.T, p place, replicas int) *world {
 		}
 		w.serve(t, w.peers[len(w.peers)-1], r)
 	}
-	w.settle(t)
 	return w
-}
-
-// settle waits until the host's links send. One that came up before its other
-// end is told of that end a moment later, and drops what it sends until then:
-// TCP sends it again, UDP does not.
-func (w *world) settle(t *testing.T) {
-	t.Helper()
-	w.sh(t, `for i in $(seq 500); do
-		ip -o link show up | grep -v '^1: lo:' | grep -qv ' state UP ' || exit 0
-		sleep 0.01
-	done
-	ip link
-	exit 1`)
 }
 
 // requireFamily skips t where the kernel lacks the IP version.
@@ -129,6 +107,9 @@ func (w *world) link(t *testing.T, host, peer kernel.End) {
 	if err := kernel.CreateVeth(t.Context(), w.facts.Run, host, peer); err != nil {
 		t.Fatal(err)
 	}
+	if err := kernel.AwaitLinks(t.Context(), host, peer); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // sh runs lines in the host's namespace.
@@ -154,143 +135,6 @@ func (w *world) addPeer(t *testing.T, own netip.Addr) {
 	w.link(t, kernel.End{In: w.host, Name: name, Bridge: w.facts.Bridge}, kernel.End{
 		In: ns, Name: "eth0", Address: netip.PrefixFrom(own, w.facts.Subnet.Bits()), Gateway: w.facts.Gateway,
 	})
-}
-
-// serve has a replica answer each connection, or each datagram, with its name
-// and the client's address. Those of one namespace share the port.
-func (w *world) serve(t *testing.T, ns *kernel.Namespace, r lab.Replica) {
-	t.Helper()
-	if w.facts.Transport == "udp" {
-		w.serveUDP(t, ns, r)
-	} else {
-		w.serveTCP(t, ns, r)
-	}
-}
-
-// sharing is how to listen on a port that others listen on, too.
-func sharing() net.ListenConfig {
-	return net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		var set error
-		err := c.Control(func(fd uintptr) {
-			set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-		})
-		return errors.Join(err, set)
-	}}
-}
-
-func (w *world) serveUDP(t *testing.T, ns *kernel.Namespace, r lab.Replica) {
-	t.Helper()
-	var c net.PacketConn
-	share := sharing()
-	err := ns.Do(t.Context(), func() (err error) {
-		c, err = share.ListenPacket(t.Context(), "udp", r.Address.String())
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	closing(t, c)
-	go func() {
-		question := make([]byte, 64)
-		for {
-			_, from, err := c.ReadFrom(question)
-			if err != nil {
-				return
-			}
-			saw := from.(*net.UDPAddr).AddrPort().Addr().Unmap()
-			if _, err := fmt.Fprintf(answerer{c, from}, "%s %s", r.Instance, saw); err != nil {
-				t.Error(err)
-			}
-		}
-	}()
-}
-
-// answerer sends datagrams to one address.
-type answerer struct {
-	c  net.PacketConn
-	to net.Addr
-}
-
-func (a answerer) Write(p []byte) (int, error) { return a.c.WriteTo(p, a.to) }
-
-func (w *world) serveTCP(t *testing.T, ns *kernel.Namespace, r lab.Replica) {
-	t.Helper()
-	var l net.Listener
-	share := sharing()
-	err := ns.Do(t.Context(), func() (err error) {
-		l, err = share.Listen(t.Context(), "tcp", r.Address.String())
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	closing(t, l)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			from := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
-			_, err = fmt.Fprintf(c, "%s %s", r.Instance, from)
-			if err := errors.Join(err, c.Close()); err != nil {
-				t.Error(err)
-			}
-		}
-	}()
-}
-
-// dial makes a connection from a namespace and gives who answered, and the
-// client's address that it saw.
-func (w *world) dial(ctx context.Context, from *kernel.Namespace, to netip.AddrPort) (name, saw string, err error) {
-	return w.dialAs(ctx, from, netip.Addr{}, to)
-}
-
-// dialAs is dial with an address of the client's own choice, if it is valid.
-func (w *world) dialAs(ctx context.Context, from *kernel.Namespace, own netip.Addr, to netip.AddrPort) (name, saw string, err error) {
-	c, err := w.open(ctx, from, own, to)
-	if err != nil {
-		return "", "", err
-	}
-	name, saw, err = w.ask(c)
-	return name, saw, errors.Join(err, c.Close())
-}
-
-// open makes a connection, or what stands for one over UDP.
-func (w *world) open(ctx context.Context, from *kernel.Namespace, own netip.Addr, to netip.AddrPort) (c net.Conn, err error) {
-	d := net.Dialer{Timeout: 5 * time.Second}
-	switch local := netip.AddrPortFrom(own, 0); {
-	case !own.IsValid():
-	case w.facts.Transport == "udp":
-		d.LocalAddr = net.UDPAddrFromAddrPort(local)
-	default:
-		d.LocalAddr = net.TCPAddrFromAddrPort(local)
-	}
-	err = from.Do(ctx, func() (err error) {
-		c, err = d.DialContext(ctx, w.facts.Transport, to.String())
-		return err
-	})
-	return c, err
-}
-
-// ask reads the answer on a connection; over UDP it asks first.
-func (w *world) ask(c net.Conn) (name, saw string, err error) {
-	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
-		return "", "", err
-	}
-	var text []byte
-	if w.facts.Transport == "udp" {
-		text = make([]byte, 64)
-		n := 0
-		if _, err = c.Write([]byte("who is there")); err == nil {
-			n, err = c.Read(text)
-		}
-		text = text[:n]
-	} else {
-		text, err = io.ReadAll(c)
-	}
-	name, saw, _ = strings.Cut(string(text), " ")
-	return name, saw, err
 }
 
 // stands is where a client at a vantage is.
@@ -332,26 +176,4 @@ func (w *world) state(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return m["iptables-save"] + "\n" + m["ip6tables-save"] + "\n" + m["sysctl"]
-}
-
-// tally counts connections by the replica that answered, which must see this
-// client's address.
-func (w *world) tally(t *testing.T, from *kernel.Namespace, to netip.AddrPort, n int, saw netip.Addr) []int {
-	t.Helper()
-	c := make([]int, len(w.replicas))
-	for range n {
-		name, client, err := w.dial(t.Context(), from, to)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if client != saw.String() {
-			t.Fatalf("%s saw %s, want %s", name, client, saw)
-		}
-		for i, r := range w.replicas {
-			if r.Instance == name {
-				c[i]++
-			}
-		}
-	}
-	return c
 }

@@ -29,7 +29,7 @@ func (f *fleet) makeClient(ctx context.Context) error {
 		return fmt.Errorf("link the external client to the host: %w", err)
 	}
 	f.linked = true
-	return nil
+	return kernel.AwaitLinks(ctx, host, peer)
 }
 
 // closeClient takes the client away. Its link goes at once, so that nothing is

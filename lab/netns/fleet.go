@@ -102,9 +102,12 @@ func (f *fleet) makeClient(ctx context.Context) error {
 	}
 	f.client = ns
 	l := f.layout
-	return kernel.CreateVeth(ctx, f.spec.Run,
-		kernel.End{In: f.hostNS, Name: lan, Address: within(l.lan, l.host), Router: true},
-		kernel.End{In: ns, Name: inside, Address: within(l.lan, l.client), Gateway: l.host, More: f.sources(l.client)[1:]})
+	host := kernel.End{In: f.hostNS, Name: lan, Address: within(l.lan, l.host), Router: true}
+	client := kernel.End{In: ns, Name: inside, Address: within(l.lan, l.client), Gateway: l.host, More: f.sources(l.client)[1:]}
+	if err := kernel.CreateVeth(ctx, f.spec.Run, host, client); err != nil {
+		return err
+	}
+	return kernel.AwaitLinks(ctx, host, client)
 }
 
 // startAll makes the namespaces that plans need and starts their processes.
@@ -135,14 +138,21 @@ func (f *fleet) makeNamespace(ctx context.Context, p plan) error {
 	f.mu.Lock()
 	f.namespaces[p.where] = ns
 	f.mu.Unlock()
-	l := f.layout
-	err = kernel.CreateVeth(ctx, f.spec.Run,
-		kernel.End{In: f.hostNS, Name: portOf(p.where), Bridge: bridge},
-		kernel.End{In: ns, Name: inside, Address: within(l.subnet, l.replica(p.index)), Gateway: l.gateway})
-	if err != nil {
+	if err := kernel.CreateVeth(ctx, f.spec.Run, f.port(p), f.inner(p, ns)); err != nil {
 		return fmt.Errorf("link %s to the host: %w", p.where, err)
 	}
 	return nil
+}
+
+// port is the host's end of the link to a namespace behind the bridge.
+func (f *fleet) port(p plan) kernel.End {
+	return kernel.End{In: f.hostNS, Name: portOf(p.where), Bridge: bridge}
+}
+
+// inner is the other end, in that namespace.
+func (f *fleet) inner(p plan, ns *kernel.Namespace) kernel.End {
+	l := f.layout
+	return kernel.End{In: ns, Name: inside, Address: within(l.subnet, l.replica(p.index)), Gateway: l.gateway}
 }
 
 // portOf is the bridge's port that leads to a namespace.

@@ -38,7 +38,10 @@ func (f *fleet) startReplica(ctx context.Context, p plan) error {
 	f.mu.Lock()
 	f.replicas[p.instance] = process
 	f.mu.Unlock()
-	return f.await(ctx, p, process, ready)
+	if err := f.await(ctx, p, process, ready); err != nil || p.where == onHost {
+		return err
+	}
+	return kernel.AwaitLinks(ctx, f.port(p), f.inner(p, f.namespace(p.where)))
 }
 
 // server is the program of a replica: http_server where it stands beside
