@@ -202,7 +202,9 @@ func (j *job) inside(ctx context.Context, part int, ready chan<- struct{}, start
 	return err
 }
 
-// count adds what a loop says of itself.
+// count adds what a loop says of itself. The backlogs of several loops need not
+// have been at their highest at the same time: the sum is the most that it can
+// have been.
 func (j *job) count(l *rawLoop) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

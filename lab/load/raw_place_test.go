@@ -109,6 +109,7 @@ func TestRawDoesNotTakeItselfForAServer(t *testing.T) {
 // finds that each request fails as the client's own fault, after a rest.
 func TestRawWithoutDescriptors(t *testing.T) {
 	to := goServer(t, "foo")
+	allFaults(t, raw(t, plan(1, 1), to), "") // so that the server waits in its accept
 	var before unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
 		t.Fatal(err)
