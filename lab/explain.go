@@ -54,3 +54,17 @@ func (e *Explanation) onHost(lines []string) []string {
 	}
 	return all
 }
+
+// Caveats are what the user of the trial's strategy must know, a warning first.
+func (t *Trial) Caveats() []string {
+	all := []string{}
+	if w, ok := t.Strategy.(Warner); ok {
+		all = append(all, w.Warning())
+	}
+	about := t.Strategy.About()
+	all = append(all, about.Caveats...)
+	if t.Plan.Protocol == UDP {
+		all = append(all, about.OverUDP...)
+	}
+	return all
+}

@@ -83,10 +83,7 @@ func (t *Trial) newResult(begun time.Time) *Result {
 		Runtime: t.Runtime.Name(), Vantage: t.Vantage, Null: needs.Null,
 		Replicas: t.Fleet.Replicas, Image: t.Fleet.Image, Plan: t.Plan,
 		Faults: map[Fault]int{}, ClientAddress: AddressUnknown,
-		Path: about.Path, Caveats: about.Caveats, Sources: about.Sources,
-	}
-	if w, ok := t.Strategy.(Warner); ok {
-		res.Caveats = append([]string{w.Warning()}, res.Caveats...)
+		Path: about.Path, Caveats: t.Caveats(), Sources: about.Sources,
 	}
 	if c, ok := t.Strategy.(Concurrent); ok {
 		res.Workers = c.Workers()

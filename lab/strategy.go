@@ -20,12 +20,13 @@ type Strategy interface {
 	Steps(f Facts, front Front, to []Replica) ([]Step, error)
 }
 
-// About describes a strategy to people. All texts are plain; Path and Caveats
-// are one sentence an item.
+// About describes a strategy to people. All texts are plain; Path, Caveats
+// and OverUDP are one sentence an item.
 type About struct {
 	Summary string   // one line, for lists
 	Path    []string // the way of a packet from the client to the replica, hop by hop
 	Caveats []string // what its user must know
+	OverUDP []string // what its user must know of UDP besides
 	Sources []string // where the mechanism is documented: RFC, man page, kernel document
 }
 

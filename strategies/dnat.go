@@ -17,6 +17,7 @@ func (dnat) About() lab.About {
 		Summary: "iptables picks a replica at random for each connection and rewrites the destination",
 		Path:    natPath(),
 		Caveats: natCaveats(),
+		OverUDP: natOverUDP(),
 		Sources: natSources(),
 	}
 }
@@ -46,11 +47,16 @@ func natPath() []string {
 	}
 }
 
+func natOverUDP() []string {
+	return []string{
+		"A connection is what conntrack takes for one: datagrams of one client's address and port, until none comes for 30 seconds (nf_conntrack_udp_timeout), or for 120 once they go back and forth.",
+		"A client that goes on to send from one port would pass new rules by, so what the kernel tracks of the front is forgotten once they are there; kube-proxy does the same.",
+	}
+}
+
 func natCaveats() []string {
 	return []string{
 		"The choice is made once for each connection: requests on a connection that is kept alive all go to one replica, and so do the streams of one of HTTP/2.",
-		"Over UDP a connection is what conntrack takes for one: datagrams of one client's address and port, until none comes for 30 seconds (nf_conntrack_udp_timeout), or for 120 once they go back and forth.",
-		"A client of UDP that goes on to send from one port would pass new rules by, so what the kernel tracks of the front is forgotten once they are there; kube-proxy does the same.",
 		"The rules know nothing of a replica's health: until they are changed, the share of a dead replica is refused.",
 		"The rules are walked one by one, so the first packet costs more the more replicas there are.",
 		"A replica sees the bridge's address, not the client's, where the client is on 127.0.0.1 or is a replica.",

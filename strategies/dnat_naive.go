@@ -20,6 +20,7 @@ func (dnatNaive) About() lab.About {
 		Summary: "a trap: like dnat, but every rule has probability 1/n, which favours the last replica",
 		Path:    natPath(),
 		Caveats: natCaveats(),
+		OverUDP: natOverUDP(),
 		Sources: append(natSources(), "https://github.com/kubernetes/kubernetes/pull/83599 (a skew of the same kind, by rounding)"),
 	}
 }

@@ -31,10 +31,12 @@ func (dockerProxy) About() lab.About {
 		Caveats: []string{
 			"The replica sees the bridge's address: the client's is lost.",
 			"Every byte is copied by a process in user space; splice(2) helps, but a connection costs two sockets on the host.",
-			"Over UDP it keeps a socket of its own for each client's address and port, until nothing is answered there for 90 seconds.",
 			"There is one process for each replica and each address of the front.",
 			"It accepts before it has reached the replica: a client of a dead one sees a connection that is closed, not one refused.",
 			"A replica that calls the front must use the host's address: 127.0.0.1 is its own.",
+		},
+		OverUDP: []string{
+			"It keeps a socket of its own for each client's address and port, until nothing is answered there for 90 seconds.",
 		},
 		Sources: []string{
 			"https://github.com/moby/moby/pull/48132 (-use-listen-fd: the listening socket is inherited)",

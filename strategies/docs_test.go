@@ -179,6 +179,7 @@ func pagePart(t *testing.T, s lab.Strategy) string {
 	b.WriteString("\n## By hand\n\n")
 	byHand(t, &b, s)
 	section(&b, "What to know", a.Caveats)
+	section(&b, "What to know over UDP", a.OverUDP)
 	var not []string
 	for _, r := range ruledOut(s.Needs()) {
 		not = append(not, r.where+": "+r.why+".")
@@ -220,6 +221,9 @@ func by(t *testing.T, s lab.Strategy, p place) lab.Explanation {
 }
 
 func section(b *strings.Builder, title string, items []string) {
+	if len(items) == 0 {
+		return
+	}
 	fmt.Fprintf(b, "\n## %s\n\n", title)
 	for _, item := range items {
 		fmt.Fprintf(b, "- %s\n", item)

@@ -13,7 +13,7 @@ const mustReusePort = "set SO_REUSEPORT on its listening socket before bind(2)"
 // What all strategies with SO_REUSEPORT have in common.
 const (
 	hashIsFixed  = "The choice is fixed for each address and port of a client: the same four numbers go to the same replica, with all requests of a connection and all streams of one of HTTP/2."
-	hashOfUDP    = "Over UDP the same hash picks a socket for each datagram: it is fixed as long as the replicas are the same, and moves clients to others when one comes or goes."
+	hashOfUDP    = "The same hash picks a socket for each datagram: it is fixed as long as the replicas are the same, and moves clients to others when one comes or goes."
 	queueIsReset = "What waits in the accept queue of a replica that ends is reset, unless net.ipv4.tcp_migrate_req is 1 (Linux 5.14); datagrams that wait are lost."
 	hangGoesOn   = "A replica that hangs goes on to get its share."
 )
@@ -41,6 +41,7 @@ func (reuseport) About() lab.About {
 			"A replica sees the bridge's address, not the client's, where the client is on 127.0.0.1 or is a replica.",
 			"Without an engine, route_localnet is set on the sandbox's bridge for 127.0.0.1; a rule keeps replicas from the host's loopback address.",
 		),
+		OverUDP: []string{hashOfUDP},
 		Sources: append(reuseportSources(), "iptables-extensions(8): DNAT, MASQUERADE (without an engine)"),
 	}
 }
@@ -81,6 +82,7 @@ func (reuseportHost) About() lab.About {
 			"The replicas have the host's network with all of its ports: there is no isolation.",
 			"Any process of the same user may bind the port too and take a share of the connections.",
 		),
+		OverUDP: []string{hashOfUDP},
 		Sources: reuseportSources(),
 	}
 }
@@ -97,7 +99,7 @@ func (reuseportHost) Steps(lab.Facts, lab.Front, []lab.Replica) ([]lab.Step, err
 func reuseportCaveats() []string {
 	return []string{
 		"The application must set SO_REUSEPORT, and all sockets must belong to one effective user.",
-		hashIsFixed, hashOfUDP, queueIsReset, hangGoesOn,
+		hashIsFixed, queueIsReset, hangGoesOn,
 	}
 }
 

@@ -27,9 +27,10 @@ func (reuseportFD) About() lab.About {
 			"What the replica opens itself, such as a connection to a database, is in its own namespace.",
 			"Whoever makes the sockets must close its own copies: one that stays open keeps the share of a replica that has ended, and nobody accepts.",
 			"All sockets must be made by one effective user; any process of that user in the host's namespace may bind the port too and take a share.",
-			hashIsFixed, hashOfUDP, queueIsReset, hangGoesOn,
+			hashIsFixed, queueIsReset, hangGoesOn,
 			"The tcp_migrate_req that counts is that of the host's namespace, not the replica's.",
 		},
+		OverUDP: []string{hashOfUDP},
 		Sources: append([]string{"network_namespaces(7)", "sd_listen_fds(3)"}, reuseportSources()...),
 	}
 }

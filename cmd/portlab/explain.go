@@ -78,7 +78,7 @@ func explained(t *lab.Trial, e *lab.Explanation) explanation {
 	x := explanation{
 		SchemaVersion: schemaVersion, Strategy: t.Strategy.Name(), Summary: about.Summary,
 		Runtime: t.Runtime.Name(), Vantage: t.Vantage, Blueprint: e.Blueprint,
-		Path: about.Path, Steps: []explainedStep{}, Caveats: caveats(t.Strategy), Sources: about.Sources,
+		Path: about.Path, Steps: []explainedStep{}, Caveats: t.Caveats(), Sources: about.Sources,
 		Protocols: protocols(t.Strategy.Needs()),
 	}
 	// What can be pasted is whole: the fleet's commands and then the steps'.
@@ -87,15 +87,6 @@ func explained(t *lab.Trial, e *lab.Explanation) explanation {
 		x.Steps = append(x.Steps, explainedStep{ID: s.ID(), Shell: s.Shell(), Undo: s.Undo()})
 	}
 	return x
-}
-
-// caveats are what the user of a strategy must know, a warning first.
-func caveats(s lab.Strategy) []string {
-	all := []string{}
-	if w, ok := s.(lab.Warner); ok {
-		all = append(all, w.Warning())
-	}
-	return append(all, s.About().Caveats...)
 }
 
 // writeExplanation writes text of which the commands can be pasted: all that
@@ -111,7 +102,7 @@ func writeExplanation(w io.Writer, t *lab.Trial, e *lab.Explanation) error {
 	comments(out, "The path of a packet:", about.Path, true)
 	commands(out, "The same by hand:", e.Commands())
 	commands(out, "And back:", e.Back())
-	comments(out, "What to know:", caveats(t.Strategy), false)
+	comments(out, "What to know:", t.Caveats(), false)
 	all := protocols(t.Strategy.Needs())
 	fmt.Fprintf(out, "\n# It carries %s.\n", carried(all))
 	for _, p := range all {

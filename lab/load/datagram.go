@@ -175,6 +175,9 @@ func (t *datagrams) shut(f int32) {
 	t.free = append(t.free, f)
 }
 
+// sweep implements transport.
+func (t *datagrams) sweep() {}
+
 // close implements transport.
 func (t *datagrams) close() {
 	for f := range t.all {

@@ -21,6 +21,8 @@ type transport interface {
 	ready(on int32, generation int32, events uint32)
 	// lapse: the time of an exchange is over. It is under way, or held.
 	lapse(x int32)
+	// sweep is called when all that is due has begun.
+	sweep()
 	// close closes all connections.
 	close()
 }
@@ -90,6 +92,7 @@ func (l *rawLoop) run() error {
 	defer l.transport.close()
 	for {
 		l.begin()
+		l.transport.sweep()
 		l.flush()
 		limit, more := l.idle()
 		if !more {

@@ -26,6 +26,9 @@ func (t *streams) ready(c, generation int32, events uint32) {
 		if s.generation == generation && s.state == busy && events&(unix.EPOLLIN|gone) != 0 {
 			t.receive(c, events&gone != 0)
 		}
+		if s.generation == generation && s.state == busy && s.once {
+			t.watch(c, unix.EPOLLIN|unix.EPOLLRDHUP) // the answer comes in parts
+		}
 	case idle:
 		// The server has closed, or it says what nobody asked for.
 		s.peerClosed = events&gone != 0
@@ -140,10 +143,32 @@ func (t *streams) answered(c int32, now time.Duration, excess bool) {
 		t.loop.report(x)
 	case t.loop.job.plan.CloseFirst == lab.ServerEnd && !unfinished:
 		s.state = parting
+		if s.once {
+			t.ended = append(t.ended, c)
+		}
 		t.loop.hold(x, t.patience)
 	default:
 		t.part(c)
 	}
+}
+
+// sweep implements transport: it looks whether servers have closed whose answers
+// came in this round. Most have, for the new requests took a while to begin; to
+// be woken for each close would cost more. The others are watched from now on.
+func (t *streams) sweep() {
+	for _, c := range t.ended {
+		s := &t.all[c]
+		if s.state != parting {
+			continue // let go already
+		}
+		n, err := receiveFrom(s.fd, t.loop.buffer)
+		if n == 0 && err == 0 || err != 0 && err != unix.EAGAIN {
+			t.awaitEnd(c, true)
+			continue
+		}
+		t.watch(c, unix.EPOLLIN|unix.EPOLLRDHUP)
+	}
+	t.ended = t.ended[:0]
 }
 
 // awaitEnd goes on when something came after the last answer of a connection.

@@ -34,6 +34,7 @@ type stream struct {
 	made       int  // requests on it
 	sent       int  // bytes of the request under way
 	watched    bool // the poller knows it
+	once       bool // and tells of one event alone
 	peerClosed bool
 	idleAt     int // its place among the idle ones
 	stood      time.Duration
@@ -57,6 +58,7 @@ type streams struct {
 	all      []stream
 	free     []int32
 	idle     []int32 // of those that are kept, the one used last at the end
+	ended    []int32 // of those whose answer has just come, and that the poller no longer watches
 	ask      []byte  // scratch space
 	scratch  address
 	patience time.Duration // with a server that does not close
@@ -211,6 +213,9 @@ func (t *streams) await(c int32, err unix.Errno) {
 		if s.watched {
 			return
 		}
+		if s.made == t.loop.job.plan.PerConnection {
+			events |= unix.EPOLLONESHOT // see sweep
+		}
 	case unix.EAGAIN:
 		events |= unix.EPOLLOUT
 	default:
@@ -231,7 +236,7 @@ func (t *streams) watch(c int32, events uint32) {
 		t.failed(c, "epoll_ctl", err)
 		return
 	}
-	s.watched = true
+	s.watched, s.once = true, events&unix.EPOLLONESHOT != 0
 }
 
 // failed ends the exchange of a connection, and the connection, after a system
