@@ -57,7 +57,7 @@ func sourcesOf(at lab.Place, clients int, to []endpoint) ([]address, error) {
 		return nil, &lab.UnsupportedError{
 			What:   fmt.Sprintf("%d client addresses", clients),
 			Reason: fmt.Sprintf("the client's place has %d from which it can reach %s", max(len(sources), 1), to[0].address),
-			Remedy: "ask for no more, or for a client at a place with more: --from external",
+			Remedy: "ask for no more, or for a client at a place with more: --vantage external",
 		}
 	}
 	return sources, nil
