@@ -12,11 +12,12 @@ import (
 	"github.com/portlab/portlab/lab"
 )
 
-// File is samples in a file: gzip (RFC 1952) of what a [Writer] writes. They
-// are in the order of their requests. It implements [lab.Samples], and takes
+// File is samples in a file: what a [Writer] writes, as gzip (RFC 1952) unless
+// a [Recorder] has it. They are in the order of their requests. It implements [lab.Samples], and takes
 // the same memory however many there are.
 type File struct {
 	open  func() (io.ReadCloser, error) // from its beginning
+	plain bool                          // not compressed
 	count int
 	err   error
 }
@@ -57,11 +58,13 @@ func (f *File) each(yield func(lab.Sample) bool) error {
 		return err
 	}
 	defer file.Close()
-	zip, err := gzip.NewReader(file)
-	if err != nil {
-		return (&Reader{}).damage(err)
+	var from io.Reader = file
+	if !f.plain {
+		if from, err = gzip.NewReader(file); err != nil {
+			return (&Reader{}).damage(err)
+		}
 	}
-	in := bufio.NewReaderSize(zip, flushAt)
+	in := bufio.NewReaderSize(from, flushAt)
 	r, err := NewReader(in)
 	if err != nil {
 		return err
@@ -89,8 +92,8 @@ func (f *File) each(yield func(lab.Sample) bool) error {
 	return nil
 }
 
-// Encode writes samples as a file that [Open] opens: those of a [Recorder] or
-// of another file as they are there, byte for byte.
+// Encode writes samples as a file that [Open] opens: those of
+// another file as they are there, byte for byte.
 func Encode(out io.Writer, all lab.Samples) error {
 	if f, ok := all.(*File); ok {
 		file, err := f.open()
@@ -98,10 +101,16 @@ func Encode(out io.Writer, all lab.Samples) error {
 			return err
 		}
 		defer file.Close()
-		_, err = io.Copy(out, file)
-		return err
+		if !f.plain {
+			_, err = io.Copy(out, file)
+			return err
+		}
+		zip := packed(out)
+		_, err = io.Copy(zip, file)
+		return errors.Join(err, zip.Close())
 	}
-	zip, w := packed(out)
+	zip := packed(out)
+	w := NewWriter(zip)
 	for s := range all.All() {
 		if err := w.Write(&s); err != nil {
 			return err
@@ -118,10 +127,10 @@ func Encode(out io.Writer, all lab.Samples) error {
 
 // packed is a writer whose bytes are compressed. The fastest level takes half
 // the time of the usual one, for a twentieth more bytes.
-func packed(out io.Writer) (*gzip.Writer, *Writer) {
+func packed(out io.Writer) *gzip.Writer {
 	zip, err := gzip.NewWriterLevel(out, gzip.BestSpeed)
 	if err != nil {
 		panic(err) // there is such a level
 	}
-	return zip, NewWriter(zip)
+	return zip
 }

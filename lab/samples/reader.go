@@ -37,9 +37,10 @@ func (e *DamageError) Unwrap() error { return e.Err }
 // this version of the format. Its memory is bounded, whatever it reads.
 type Reader struct {
 	in     *bufio.Reader
-	raw    []byte // bytes read since crc was brought up to date
-	crc    uint32
-	offset int64
+	window []byte // bytes of in that are not taken from it yet
+	used   int    // of these, how many are read
+	crc    uint32 // of what was taken
+	offset int64  // of the window
 	whole  int
 	err    error
 
@@ -113,7 +114,7 @@ func (r *Reader) damage(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("it is truncated: %w", io.ErrUnexpectedEOF)
 	}
-	return &DamageError{Whole: r.whole, Offset: r.offset, Err: err}
+	return &DamageError{Whole: r.whole, Offset: r.offset + int64(r.used), Err: err}
 }
 
 // next reads a sample, or the end.
@@ -136,7 +137,6 @@ func (r *Reader) next(s *lab.Sample) error {
 	}
 	r.now, r.before = r.before, r.now
 	r.fill(s)
-	r.sum()
 	return nil
 }
 
@@ -187,8 +187,9 @@ func (r *Reader) end() error {
 	if err != nil {
 		return err
 	}
-	r.sum()
-	want := r.crc
+	if err := r.take(); err != nil {
+		return err
+	}
 	var sum [4]byte
 	n, err := io.ReadFull(r.in, sum[:])
 	r.offset += int64(n)
@@ -197,14 +198,31 @@ func (r *Reader) end() error {
 		return err
 	case count != uint64(r.whole):
 		return fmt.Errorf("it counts %d samples itself", count)
-	case binary.LittleEndian.Uint32(sum[:]) != want:
+	case binary.LittleEndian.Uint32(sum[:]) != r.crc:
 		return errors.New("its checksum does not fit what was read")
 	}
 	return errEnd
 }
 
-// sum brings the checksum up to date.
-func (r *Reader) sum() {
-	r.crc = crc32.Update(r.crc, crc32.IEEETable, r.raw)
-	r.raw = r.raw[:0]
+// take takes from in what was read of the window, and no more: what follows
+// the samples is another's.
+func (r *Reader) take() error {
+	r.crc = crc32.Update(r.crc, crc32.IEEETable, r.window[:r.used])
+	r.offset += int64(r.used)
+	_, err := r.in.Discard(r.used)
+	r.window, r.used = nil, 0
+	return err
+}
+
+// look waits for more bytes and has them in the window.
+func (r *Reader) look() error {
+	if err := r.take(); err != nil {
+		return err
+	}
+	if _, err := r.in.Peek(1); err != nil {
+		return err
+	}
+	var err error
+	r.window, err = r.in.Peek(r.in.Buffered())
+	return err
 }

@@ -3,7 +3,6 @@ package samples
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"time"
 
@@ -46,7 +45,6 @@ func (r *Reader) head() error {
 		}
 	}
 	r.now, r.before = make([]uint64, n), make([]uint64, n)
-	r.sum()
 	return nil
 }
 
@@ -185,22 +183,26 @@ func (r *Reader) text(f int) *word {
 }
 
 func (r *Reader) byte() (byte, error) {
-	b, err := r.in.ReadByte()
-	if err != nil {
-		return 0, err
+	if r.used == len(r.window) {
+		if err := r.look(); err != nil {
+			return 0, err
+		}
 	}
-	r.offset++
-	r.raw = append(r.raw, b)
+	b := r.window[r.used]
+	r.used++
 	return b, nil
 }
 
-// bytes reads n bytes, which are good until the next read.
+// bytes reads n bytes.
 func (r *Reader) bytes(n uint64) ([]byte, error) {
-	from := len(r.raw)
-	r.raw = append(r.raw, make([]byte, n)...)
-	got, err := io.ReadFull(r.in, r.raw[from:])
-	r.offset += int64(got)
-	return r.raw[from:], err
+	b := make([]byte, n)
+	for i := range b {
+		var err error
+		if b[i], err = r.byte(); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
 }
 
 var errLongNumber = errors.New("a number has more than 64 bits")

@@ -2,12 +2,14 @@ package samples
 
 import (
 	"bufio"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/portlab/portlab/lab"
 )
@@ -16,12 +18,14 @@ import (
 // the samples that wait for one of an earlier request: as many as end while
 // the slowest is under way.
 //
+// What is written during a load is not compressed: that would take as much
+// processor time as all else that is done with a sample, from what is measured.
+//
 // The file has no name, so that nothing is left of it, however this process
-// ends. [Encode] puts a copy of it where it is wanted.
+// ends. [Encode] compresses it into one that is to stay.
 type Recorder struct {
 	file    *os.File
 	buffer  *bufio.Writer
-	zip     *gzip.Writer
 	out     *Writer
 	next    int // number of the request that is written next
 	waiting queue
@@ -29,18 +33,34 @@ type Recorder struct {
 }
 
 // NewRecorder makes a recorder whose file is in dir, such as that of the
-// report, or [os.TempDir]. Close it when nobody reads the samples any more.
+// report, or [os.TempDir]; where there is no such folder, as in an image with
+// nothing but the program, it is in memory (memfd_create(2)). Close it when
+// nobody reads the samples any more.
 func NewRecorder(dir string) (*Recorder, error) {
-	f, err := os.CreateTemp(dir, ".portlab-samples-")
+	f, err := nameless(dir)
 	if err != nil {
 		return nil, fmt.Errorf("make a file for the samples: %w", err)
 	}
-	if err := os.Remove(f.Name()); err != nil {
-		return nil, fmt.Errorf("take the name of the samples' file away: %w", errors.Join(err, f.Close()))
-	}
 	r := &Recorder{file: f, buffer: bufio.NewWriterSize(f, flushAt)}
-	r.zip, r.out = packed(r.buffer)
+	r.out = NewWriter(r.buffer)
 	return r, nil
+}
+
+// nameless makes a file that goes when it is closed.
+func nameless(dir string) (*os.File, error) {
+	const name = ".portlab-samples-"
+	f, err := os.CreateTemp(dir, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+		return os.NewFile(uintptr(fd), name), os.NewSyscallError("memfd_create", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // Record implements [lab.Recorder].
@@ -71,10 +91,10 @@ func (r *Recorder) Samples() (lab.Samples, error) {
 			return nil, err
 		}
 	}
-	if err := errors.Join(r.out.Close(), r.zip.Close(), r.buffer.Flush()); err != nil {
+	if err := errors.Join(r.out.Close(), r.buffer.Flush()); err != nil {
 		return nil, fmt.Errorf("keep the samples: %w", err)
 	}
-	r.done = &File{open: r.read, count: int(r.out.count)}
+	r.done = &File{open: r.read, plain: true, count: int(r.out.count)}
 	return r.done, nil
 }
 

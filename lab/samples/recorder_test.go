@@ -102,6 +102,24 @@ func TestTwoSamplesOfARequestAreAnError(t *testing.T) {
 	}
 }
 
+func TestWithoutAFolderSamplesAreInMemory(t *testing.T) {
+	r, err := NewRecorder(filepath.Join(t.TempDir(), "none"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	all := load(100)
+	for _, s := range all {
+		if err := r.Record(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := r.Samples()
+	if err != nil || !cmp.Equal(all, slices.Collect(got.All()), sameAddresses) {
+		t.Errorf("they came back changed, error %v", err)
+	}
+}
+
 func TestNothingIsLeftInTheFolder(t *testing.T) {
 	dir := t.TempDir()
 	r, err := NewRecorder(dir)
@@ -112,8 +130,12 @@ func TestNothingIsLeftInTheFolder(t *testing.T) {
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
 		t.Errorf("the folder has %v while samples are recorded (%v)", entries, err)
 	}
-	if _, err := NewRecorder(filepath.Join(dir, "missing")); err == nil {
-		t.Error("a folder that is not there is no error")
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NewRecorder(file); err == nil {
+		t.Error("a folder that is a file is no error")
 	}
 }
 
@@ -163,8 +185,8 @@ func TestADamagedFileIsNotOpened(t *testing.T) {
 		}
 	}
 	var more bytes.Buffer
-	zip, w := packed(&more)
-	if err := errors.Join(w.Close(), NewWriter(zip).Close(), zip.Close()); err != nil {
+	zip := packed(&more)
+	if err := errors.Join(NewWriter(zip).Close(), NewWriter(zip).Close(), zip.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Open(put(t, more.Bytes())); err == nil || !strings.Contains(err.Error(), "something follows") {
