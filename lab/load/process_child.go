@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/portlab/portlab/lab"
-	"github.com/portlab/portlab/lab/samples"
 )
 
 // Child is the body of the process that [Process] starts: it reads what to do
@@ -58,7 +57,7 @@ func (o order) carryOut(ctx context.Context, answer io.Writer) (saying, error) {
 	if err != nil {
 		return saying{}, err
 	}
-	out := openOutbox(samples.NewWriter(answer))
+	out := openOutbox(answer)
 	client, failed := d.Drive(ctx, at, o.Plan, o.Targets, out.put)
 	if err := out.close(); err != nil {
 		return saying{}, err

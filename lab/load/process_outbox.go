@@ -1,6 +1,8 @@
 package load
 
 import (
+	"bytes"
+	"io"
 	"sync"
 	"time"
 
@@ -8,50 +10,64 @@ import (
 	"github.com/portlab/portlab/lab/samples"
 )
 
-// How samples are gathered on their way out: the writer is woken for so many,
-// or after so long, and the driver waits for it when there are too many.
+// How samples are gathered on their way out, in bytes: they are written when
+// there are so many, or after so long, and the driver waits when there are too
+// many. Each time, two processes wake up beside what is measured.
 const (
-	outboxWake  = 1 << 10
-	outboxMost  = 1 << 14 // some 5 MB
+	outboxWake  = 256 << 10
+	outboxMost  = 8 << 20
 	outboxPause = 50 * time.Millisecond
 )
 
 // outbox writes samples on a goroutine of its own, so that the driver's loop
-// neither encodes them nor waits for the pipe.
+// does not wait for the pipe. The loop encodes them: that takes less than to
+// copy them for another thread.
 type outbox struct {
-	to   *samples.Writer
-	wake chan struct{} // there are many samples
+	to   io.Writer
+	wake chan struct{} // there is much to write
 	end  chan struct{} // closed when there will be no more
 	done chan error
 
 	mu      sync.Mutex
-	room    sync.Cond // there are fewer than outboxMost, or nobody writes them
-	waiting []lab.Sample
+	room    sync.Cond // there is less than outboxMost, or nobody writes it
+	encoder *samples.Writer
+	waiting *bytes.Buffer
 	broken  bool // the pipe takes nothing more
 }
 
-func openOutbox(to *samples.Writer) *outbox {
+func openOutbox(to io.Writer) *outbox {
 	o := &outbox{
 		to: to, wake: make(chan struct{}, 1), end: make(chan struct{}), done: make(chan error, 1),
-		waiting: make([]lab.Sample, 0, outboxMost),
+		waiting: bytes.NewBuffer(make([]byte, 0, 2*outboxWake)),
 	}
 	o.room.L = &o.mu
+	o.encoder = samples.NewWriter((*waitingRoom)(o))
 	go func() { o.done <- o.run() }()
 	return o
+}
+
+// waitingRoom is an outbox to its own encoder, which has its lock.
+type waitingRoom outbox
+
+// Write implements io.Writer. What nobody will write is let go, so that the
+// load can still end.
+func (o *waitingRoom) Write(p []byte) (int, error) {
+	if o.broken {
+		return len(p), nil
+	}
+	return o.waiting.Write(p)
 }
 
 // put takes a sample. It waits only if the writer is late by outboxMost.
 func (o *outbox) put(s lab.Sample) {
 	o.mu.Lock()
-	for len(o.waiting) == outboxMost && !o.broken {
+	for o.waiting.Len() >= outboxMost && !o.broken {
 		o.room.Wait()
 	}
-	if !o.broken {
-		o.waiting = append(o.waiting, s)
-	}
-	many := len(o.waiting) == outboxWake
+	_ = o.encoder.Write(&s) // memory takes all
+	much := o.waiting.Len() >= outboxWake
 	o.mu.Unlock()
-	if many {
+	if much {
 		select {
 		case o.wake <- struct{}{}:
 		default: // it is awake
@@ -65,44 +81,38 @@ func (o *outbox) close() error {
 	return <-o.done
 }
 
-// run writes until the end. What waits is taken whole, against an empty batch.
+// run writes until the end. What waits is taken whole, against an empty buffer.
 func (o *outbox) run() error {
 	pause := time.NewTicker(outboxPause)
 	defer pause.Stop()
-	batch := make([]lab.Sample, 0, outboxMost)
+	batch := bytes.NewBuffer(make([]byte, 0, 2*outboxWake))
 	for ended := false; !ended; {
+		finish := o.encoder.Flush
 		select {
 		case <-o.wake:
 		case <-pause.C:
 		case <-o.end:
-			ended = true
+			ended, finish = true, o.encoder.Close
 		}
 		o.mu.Lock()
-		batch, o.waiting = o.waiting, batch[:0]
+		_ = finish() // memory takes all
+		batch, o.waiting = o.waiting, batch
 		o.mu.Unlock()
-		o.room.Signal()
-		if err := o.write(batch); err != nil {
+		o.room.Broadcast()
+		if _, err := batch.WriteTo(o.to); err != nil {
 			o.fail()
 			<-o.end
 			return err
 		}
 	}
-	return o.to.Close()
-}
-
-func (o *outbox) write(batch []lab.Sample) error {
-	for i := range batch {
-		if err := o.to.Write(&batch[i]); err != nil {
-			return err
-		}
-	}
-	return o.to.Flush()
+	return nil
 }
 
 // fail lets go of samples from now on, so that the load can still end.
 func (o *outbox) fail() {
 	o.mu.Lock()
 	o.broken = true
+	o.waiting.Reset()
 	o.mu.Unlock()
 	o.room.Broadcast()
 }
