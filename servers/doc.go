@@ -35,7 +35,8 @@
 //	7 v=1, instance="foo", conn=1, req=1, client="192.0.2.1:4711", service-ns=5012345 xxxxxxxxxx
 //
 // in which the client gives the number and the path, and the answer has the
-// value of that header and as many bytes x as were asked for. What cannot be
+// value of that header and as many bytes x as were asked for. Behind the path,
+// the word close has the server close a TCP connection after its answer. What cannot be
 // read is answered with the number and the word error. [Config.Protocol] has
 // the server speak it on TCP connections too, beside HTTP, or in UDP datagrams
 // to the port of the same number. UDP has no connections: a client's address

@@ -16,10 +16,11 @@ import (
 
 // The line protocol, over TCP, UDP and WebSocket. A request is
 //
-//	portlab ID PATH
+//	portlab ID PATH [close]
 //
 // where ID is a number up to 2^63-1 of the client's own, and PATH begins with a
-// slash and may have a query as over HTTP. The answer is ID and the value of
+// slash and may have a query as over HTTP. With close, the server closes a TCP
+// connection behind the answer, as with "Connection: close" over HTTP. The answer is ID and the value of
 // the header of package wire, and with ?body=N a space and N bytes x. Where a
 // request cannot be read, it is ID (0 if that is what cannot be read), the word
 // error, and what is wrong. Requests and answers end in a line feed; a datagram
@@ -27,6 +28,7 @@ import (
 // nothing here.
 const (
 	linePrefix = "portlab "
+	lineSuffix = " close"
 	maxLine    = 4096 // bytes of a request, with its line feed
 )
 
@@ -37,6 +39,7 @@ var padding = []byte("x")
 type lineRequest struct {
 	id   uint64
 	work work
+	last bool // on its connection
 	bad  error
 }
 
@@ -52,6 +55,7 @@ func parseLine(line []byte) lineRequest {
 		return lineRequest{bad: fmt.Errorf("the ID must be a number from 0 to 2^63-1, not %.40q", word)}
 	}
 	r := lineRequest{id: id}
+	path, r.last = bytes.CutSuffix(path, []byte(lineSuffix))
 	if len(path) == 0 || path[0] != '/' || bytes.ContainsFunc(path, unfit) {
 		r.bad = fmt.Errorf("the path must begin with / and have no spaces or control characters, not %.40q", path)
 		return r

@@ -84,6 +84,15 @@ func TestLinesDoWork(t *testing.T) {
 	}
 }
 
+func TestLineThatIsTheLastEndsTheConnection(t *testing.T) {
+	c := dial(t, start(t, speaking(servers.TCP)).address())
+	lineAnswer(t, c.say("portlab 1 /"), "1")
+	lineAnswer(t, c.say("portlab 2 /?delay=5ms close"), "2")
+	if n, err := c.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("%d bytes and error %v behind the last answer", n, err)
+	}
+}
+
 func TestLinesThatCannotBeReadAreAnswered(t *testing.T) {
 	c := dial(t, start(t, speaking(servers.TCP)).address())
 	lineAnswer(t, c.say("portlab 1 /"), "1")

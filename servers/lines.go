@@ -92,7 +92,7 @@ func (l *lineConn) lines() error {
 		if err = errors.Join(err, out.Flush()); err != nil {
 			return err
 		}
-		if broken != nil || l.s.drainer.draining.Load() && in.Buffered() == 0 {
+		if r.last || broken != nil || l.s.drainer.draining.Load() && in.Buffered() == 0 {
 			return l.part()
 		}
 		l.s.drainer.track(l, http.StateIdle)

@@ -17,6 +17,9 @@ func appendAsk(b []byte, id uint64, path string) []byte {
 	return append(b, path...)
 }
 
+// closeLine asks the server to close behind the answer.
+const closeLine = " close"
+
 var errOtherAnswer = &malformedError{errors.New("an answer to another request")}
 
 // lines reads the answers of the line protocol on a TCP connection: a line for
@@ -63,7 +66,7 @@ func (l *lines) read(b []byte) (used int, whole bool, err error) {
 // end tells that the server has closed: before the end of a line.
 func (l *lines) end() error { return errClosedEarly }
 
-// persists: the protocol has no word for the end of a connection.
+// persists: an answer does not say that it is the last on its connection.
 func (l *lines) persists() bool { return true }
 
 // note puts what the answer says into the sample.

@@ -13,7 +13,8 @@ import (
 	"github.com/portlab/portlab/servers/wire"
 )
 
-// lineServer answers each line by what reply makes of it.
+// lineServer answers each line by what reply makes of it, and closes when it is
+// asked to.
 func lineServer(t testing.TB, reply func(c *net.TCPConn, id, path string) string) netip.AddrPort {
 	t.Helper()
 	return rawServer(t, func(c *net.TCPConn) {
@@ -23,6 +24,9 @@ func lineServer(t testing.TB, reply func(c *net.TCPConn, id, path string) string
 				t.Errorf("request %q", lines.Text())
 			}
 			_, _ = io.WriteString(c, reply(c, id, path))
+			if strings.HasSuffix(lines.Text(), closeLine) {
+				return
+			}
 		}
 	})
 }
@@ -52,8 +56,11 @@ func TestLineProtocol(t *testing.T) {
 		samples := raw(t, p, to)
 		allFaults(t, samples, "")
 		connections := map[int]int{}
-		for _, s := range samples {
+		for i, s := range samples {
 			connections[s.Connection]++
+			if perConnection == 1 && s.ClosedFirst != lab.ServerEnd {
+				t.Errorf("request %d: closed first by %q, where the server was asked to", i, s.ClosedFirst)
+			}
 			if s.Instance != "foo" || s.ReplicaSaw != s.Local || s.ReplicaRequest != uint64(len(p.Path)) || s.Status != 0 {
 				t.Errorf("sample %+v", s)
 			}

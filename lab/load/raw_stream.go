@@ -190,12 +190,16 @@ func (t *streams) send(s *stream) unix.Errno {
 
 // request is what is asked on a connection now.
 func (t *streams) request(s *stream) []byte {
+	last := s.made == t.loop.job.plan.PerConnection
 	if t.loop.job.plan.Protocol == lab.TCP {
 		t.ask = appendAsk(t.ask[:0], t.loop.exchanges.all[s.exchange].id, t.loop.job.plan.Path)
+		if last && t.loop.job.plan.CloseFirst == lab.ServerEnd {
+			t.ask = append(t.ask, closeLine...)
+		}
 		t.ask = append(t.ask, '\n')
 		return t.ask
 	}
-	if s.made == t.loop.job.plan.PerConnection {
+	if last {
 		return s.endpoint.last
 	}
 	return s.endpoint.request
