@@ -2,6 +2,7 @@ package servers_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -88,7 +89,7 @@ func TestLineThatIsTheLastEndsTheConnection(t *testing.T) {
 	c := dial(t, start(t, speaking(servers.TCP)).address())
 	lineAnswer(t, c.say("portlab 1 /"), "1")
 	lineAnswer(t, c.say("portlab 2 /?delay=5ms close"), "2")
-	if n, err := c.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+	if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("%d bytes and error %v behind the last answer", n, err)
 	}
 }
