@@ -77,6 +77,43 @@ func TestRawAgreesWithSimple(t *testing.T) {
 	}
 }
 
+// TestRawAgreesWithSimpleOnQuantiles has a server whose waits are what latency
+// consists of: seven in twelve are short, one is long. Half of a wait is more
+// than what a busy machine adds.
+func TestRawAgreesWithSimpleOnQuantiles(t *testing.T) {
+	const short, middle, long = 20 * time.Millisecond, 60 * time.Millisecond, 180 * time.Millisecond
+	var handlers []func(*net.TCPConn)
+	for i := range 12 {
+		wait := map[bool]time.Duration{true: short, false: middle}[i < 7]
+		if i == 11 {
+			wait = long
+		}
+		handlers = append(handlers, func(c *net.TCPConn) {
+			time.Sleep(wait)
+			says(head200 + "Content-Length: 2\r\n\r\nhi")(c)
+		})
+	}
+	p := plan(6*len(handlers), 6)
+	reference := quantiles(drive(t, p, inTurn(t, handlers...)))
+	got := quantiles(raw(t, p, inTurn(t, handlers...)))
+	for _, q := range []struct {
+		name           string
+		got, want, led time.Duration
+	}{{"p50", got.P50, reference.P50, short}, {"p90", got.P90, reference.P90, middle}, {"p99", got.P99, reference.P99, long}} {
+		if q.got < q.led || q.want < q.led || (q.got-q.want).Abs() > q.led/2 {
+			t.Errorf("%s: %s by the raw driver, %s by the simple one, of which the server waited %s", q.name, q.got, q.want, q.led)
+		}
+	}
+}
+
+func quantiles(samples []lab.Sample) lab.Quantiles {
+	var all []time.Duration
+	for _, s := range samples {
+		all = append(all, s.Latency())
+	}
+	return lab.QuantilesOf(all)
+}
+
 // TestRawFaultsSayWhatTheSystemSaid: so that a reader can tell them apart.
 func TestRawFaultsSayWhatTheSystemSaid(t *testing.T) {
 	nobody := listen(t, "127.0.0.1:0")
