@@ -110,8 +110,10 @@ func (t *terminal) title(r *lab.Result) {
 	if r.Runtime == lab.NoRuntime {
 		what, who = r.Summary, "instance"
 	}
-	s := fmt.Sprintf("%s, vantage %s: %s, %s, %s", what, r.Vantage,
-		plural(r.Requests, "request"), plural(r.Connections, "connection"), plural(r.Replicas, who))
+	s := fmt.Sprintf("%s, vantage %s: %s, %s", what, r.Vantage, plural(r.Requests, "request"), plural(r.Connections, "connection"))
+	if r.Replicas > 0 { // else nothing is known of them
+		s += ", " + plural(r.Replicas, who)
+	}
 	for _, line := range wrap(strings.Fields(printable(s)), textWidth) {
 		t.line("%s", t.paint(line, bold))
 	}
