@@ -11,6 +11,15 @@ const maxChunkLine = 4096
 
 // body reads bytes up to a length that is known, or until the server closes.
 func (p *http1) body(b []byte) (int, error) {
+	n, err := p.stretch(b)
+	if err == nil && p.left == 0 {
+		p.whole()
+	}
+	return n, err
+}
+
+// stretch reads bytes of a body as long as they are left, and bounds them all.
+func (p *http1) stretch(b []byte) (int, error) {
 	n := min(len(b), p.left)
 	if n > p.bodyLeft {
 		return n, errTooLong
@@ -18,9 +27,6 @@ func (p *http1) body(b []byte) (int, error) {
 	p.bodyLeft -= n
 	p.left -= n
 	p.keepHead(b[:n])
-	if p.left == 0 {
-		p.whole()
-	}
 	return n, nil
 }
 
@@ -69,17 +75,11 @@ func (p *http1) chunkLine(b []byte) (line []byte, n int, err error) {
 }
 
 func (p *http1) chunk(b []byte) (int, error) {
-	n := min(len(b), p.left)
-	if n > p.bodyLeft {
-		return n, errTooLong
-	}
-	p.bodyLeft -= n
-	p.left -= n
-	p.keepHead(b[:n])
-	if p.left == 0 {
+	n, err := p.stretch(b)
+	if err == nil && p.left == 0 {
 		p.step = (*http1).chunkEnd
 	}
-	return n, nil
+	return n, err
 }
 
 // chunkEnd reads the empty line after a chunk.
