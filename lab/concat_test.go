@@ -72,7 +72,7 @@ func TestAFoldOverConcatIsOneOverAll(t *testing.T) {
 				all = append(all, of(s))
 			}
 		}
-		return QuantilesOf(all)
+		return quantilesOf(all)
 	}
 	if want := durations(Sample.Latency); m.Latency != want {
 		t.Errorf("latency %+v, want %+v", m.Latency, want)

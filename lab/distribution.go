@@ -127,12 +127,3 @@ type Quantiles struct {
 	P999  time.Duration `json:"p999_ns"`
 	Max   time.Duration `json:"max_ns"`
 }
-
-// QuantilesOf are the quantiles of durations, as a [Distribution] tells them.
-func QuantilesOf(durations []time.Duration) Quantiles {
-	var d Distribution
-	for _, x := range durations {
-		d.Record(x)
-	}
-	return d.Quantiles()
-}

@@ -121,10 +121,10 @@ func TestTimesRunFromTheDueTime(t *testing.T) {
 		t.Errorf("elapsed %s, want 20ms: from the first due time to the last end", m.Elapsed)
 	}
 	for name, got := range map[string]struct{ q, want Quantiles }{
-		"latency":    {m.Latency, QuantilesOf([]time.Duration{20 * ms, 2 * ms})},
-		"connect":    {m.Connect, QuantilesOf([]time.Duration{2 * ms, 0})},
-		"first byte": {m.FirstByte, QuantilesOf([]time.Duration{5 * ms, 1 * ms})},
-		"of foo":     {m.Instances[0].Latency, QuantilesOf([]time.Duration{20 * ms, 2 * ms})},
+		"latency":    {m.Latency, quantilesOf([]time.Duration{20 * ms, 2 * ms})},
+		"connect":    {m.Connect, quantilesOf([]time.Duration{2 * ms, 0})},
+		"first byte": {m.FirstByte, quantilesOf([]time.Duration{5 * ms, 1 * ms})},
+		"of foo":     {m.Instances[0].Latency, quantilesOf([]time.Duration{20 * ms, 2 * ms})},
 	} {
 		if got.q != got.want {
 			t.Errorf("%s: %+v, want %+v", name, got.q, got.want)
@@ -201,7 +201,7 @@ func nearestRank(d []time.Duration, per1000 int) time.Duration {
 }
 
 func TestQuantilesAreOfTheNearestRank(t *testing.T) {
-	if q := QuantilesOf(nil); q != (Quantiles{}) {
+	if q := quantilesOf(nil); q != (Quantiles{}) {
 		t.Errorf("of nothing: %+v", q)
 	}
 	random := rand.New(rand.NewPCG(1, 2))
@@ -216,7 +216,7 @@ func TestQuantilesAreOfTheNearestRank(t *testing.T) {
 			d[i] = time.Duration(random.IntN(2 * n))
 			sum += d[i]
 		}
-		got := QuantilesOf(d)
+		got := quantilesOf(d)
 		slices.Sort(d)
 		want := Quantiles{
 			Count: n, Min: slices.Min(d), Max: slices.Max(d), Mean: sum / time.Duration(n),
@@ -226,4 +226,12 @@ func TestQuantilesAreOfTheNearestRank(t *testing.T) {
 			t.Fatalf("of %d values: %+v, want %+v", n, got, want)
 		}
 	}
+}
+
+func quantilesOf(durations []time.Duration) Quantiles {
+	var d Distribution
+	for _, x := range durations {
+		d.Record(x)
+	}
+	return d.Quantiles()
 }

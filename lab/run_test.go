@@ -24,9 +24,9 @@ func TestRunGivesAWholeResultAndLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.did(t, whole...)
-	each := lab.QuantilesOf(slices.Repeat([]time.Duration{time.Millisecond}, 8))
-	none := lab.QuantilesOf(make([]time.Duration, 8))
-	half := lab.QuantilesOf(slices.Repeat([]time.Duration{time.Millisecond}, 4))
+	each := quantilesOf(slices.Repeat([]time.Duration{time.Millisecond}, 8))
+	none := quantilesOf(make([]time.Duration, 8))
+	half := quantilesOf(slices.Repeat([]time.Duration{time.Millisecond}, 4))
 	want := &lab.Result{
 		SchemaVersion: lab.SchemaVersion, Run: "k3f5a2", Started: fakeStart,
 		Command: r.Command, Strategy: "fake", Summary: about.Summary, Runtime: "fakes",
@@ -250,4 +250,12 @@ func TestHoldIsCalledWhileEverythingStands(t *testing.T) {
 		t.Errorf("got %v, want what the hold said", err)
 	}
 	r.did(t, "revert b", "revert a", "close")
+}
+
+func quantilesOf(durations []time.Duration) lab.Quantiles {
+	var d lab.Distribution
+	for _, x := range durations {
+		d.Record(x)
+	}
+	return d.Quantiles()
 }

@@ -107,11 +107,11 @@ func TestRawAgreesWithSimpleOnQuantiles(t *testing.T) {
 }
 
 func quantiles(samples []lab.Sample) lab.Quantiles {
-	var all []time.Duration
+	var all lab.Distribution
 	for _, s := range samples {
-		all = append(all, s.Latency())
+		all.Record(s.Latency())
 	}
-	return lab.QuantilesOf(all)
+	return all.Quantiles()
 }
 
 // TestRawFaultsSayWhatTheSystemSaid: so that a reader can tell them apart.

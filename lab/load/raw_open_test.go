@@ -36,7 +36,7 @@ func TestStallShowsInLatency(t *testing.T) {
 		if over < stall {
 			t.Fatalf("the first answer came at %s", over)
 		}
-		var theory, latency []time.Duration
+		var theory, latency lab.Distribution
 		meanwhile, long := 0, 0
 		for k, s := range samples {
 			if want := time.Duration(k) * time.Second / 400; s.Due != want {
@@ -48,9 +48,10 @@ func TestStallShowsInLatency(t *testing.T) {
 			if s.Response() >= stall/2 {
 				long++
 			}
-			theory, latency = append(theory, max(over-s.Due, 0)), append(latency, s.Latency())
+			theory.Record(max(over-s.Due, 0))
+			latency.Record(s.Latency())
 		}
-		want, got := lab.QuantilesOf(theory), lab.QuantilesOf(latency)
+		want, got := theory.Quantiles(), latency.Quantiles()
 		if got.P50 < want.P50 || got.P90 < want.P90 || got.P99 < want.P99 || got.Mean < want.Mean {
 			t.Errorf("concurrency %d: latency %+v, and theory gives at least %+v", concurrency, got, want)
 		}
