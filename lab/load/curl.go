@@ -57,7 +57,7 @@ func (d Curl) Drive(ctx context.Context, at lab.Place, p lab.Plan, to []netip.Ad
 		return client, fmt.Errorf("enter the client's network namespace: %w", err)
 	}
 	c := &curls{
-		loop: &loop{plan: p, begun: time.Now()}, at: at, program: program, about: newAbout(p),
+		loop: &loop{plan: p, begun: time.Now()}, at: at, program: program, about: newSharedAbout(p),
 		targets: targets, sources: sources, ports: client.Ports,
 	}
 	c.loop.emit = func(s lab.Sample) {
@@ -68,7 +68,7 @@ func (d Curl) Drive(ctx context.Context, at lab.Place, p lab.Plan, to []netip.Ad
 	}
 	var workers sync.WaitGroup
 	for range min(p.Concurrency, p.Requests) {
-		workers.Go(func() { c.work(ctx) })
+		workers.Go(func() { c.loop.work(ctx, c.request) })
 	}
 	workers.Wait()
 	if c.loop.emitted < p.Requests {
@@ -127,40 +127,7 @@ type curls struct {
 	sources []address // in turn; none: as the kernel chooses
 	ports   int       // as lab.Client has it
 
-	naming sync.Mutex // about is not made for several goroutines
-	about  *about
-}
-
-// work makes requests until there are no more or ctx ends.
-func (c *curls) work(ctx context.Context) {
-	rest := minRest
-	for ctx.Err() == nil {
-		s, more := c.loop.due()
-		if !more {
-			return
-		}
-		c.request(ctx, &s)
-		if !s.OK() && ctx.Err() != nil {
-			return // cut off: see Drive
-		}
-		c.loop.report(s)
-		if s.Fault != lab.ClientLimit {
-			rest = minRest
-			continue
-		}
-		_ = pause(ctx, rest)
-		rest = min(2*rest, maxRest)
-	}
-}
-
-// pause waits for d, or returns ctx's error.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
+	about *sharedAbout
 }
 
 // arguments are those of one request. No shell sees them.

@@ -34,7 +34,7 @@ type curlReport struct {
 
 // request runs curl for one request, and fills the sample in.
 func (c *curls) request(ctx context.Context, s *lab.Sample) {
-	s.Target = c.targets[pickIndex(len(c.targets), c.loop.plan.Seed, uint64(s.Request))].address
+	s.Target = pick(c.targets, c.loop.plan.Seed, uint64(s.Request)).address
 	// Should curl itself hang, it has as long again.
 	bound, cancel := context.WithTimeout(ctx, 2*c.loop.plan.Timeout+time.Second)
 	defer cancel()
@@ -121,7 +121,7 @@ func (c *curls) identify(s *lab.Sample, answer []byte) error {
 	for interim := true; interim; {
 		line, err := text.ReadLine()
 		if err != nil {
-			return nil // there is none, and curl has said why
+			return nil //nolint:nilerr // there is none, and curl has said why
 		}
 		read, err := text.ReadMIMEHeader()
 		if err != nil {
@@ -133,16 +133,5 @@ func (c *curls) identify(s *lab.Sample, answer []byte) error {
 	}
 	body := make([]byte, lab.InstancePatternBytes)
 	n, _ := io.ReadFull(in, body) // as much as there is
-	c.naming.Lock()
-	defer c.naming.Unlock()
-	var err error
-	switch {
-	case c.about.own:
-		return identify(s, header)
-	case c.about.pattern != nil:
-		s.Instance, err = c.about.find(body[:n])
-	default:
-		s.Instance, err = c.about.name([]byte(header.Get(c.loop.plan.InstanceHeader)))
-	}
-	return err
+	return c.about.http(s, header, body[:n])
 }

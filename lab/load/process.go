@@ -21,6 +21,9 @@ import (
 // ClientWord is the only argument of the process that [Process] starts.
 const ClientWord = "client"
 
+// logKept is how much of that process's standard error is kept, in bytes.
+const logKept = 4 << 10
+
 // stopGrace is how long that process may take to end when it is told to.
 const stopGrace = 2 * time.Second
 
@@ -93,7 +96,7 @@ type child struct {
 	cmd    *exec.Cmd
 	orders *os.File    // its standard input
 	answer *os.File    // its standard output
-	log    *firstBytes // of its standard error
+	log    *headWriter // of its standard error: there a program that crashes says why
 	done   chan struct{}
 }
 
@@ -110,7 +113,7 @@ func (d Process) start(ctx context.Context, at lab.Place) (*child, error) {
 	}
 	defer stdout.Close()
 	enlarge(answer)
-	c := &child{cmd: d.command(), orders: orders, answer: answer, log: &firstBytes{}, done: make(chan struct{})}
+	c := &child{cmd: d.command(), orders: orders, answer: answer, log: &headWriter{most: logKept}, done: make(chan struct{})}
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = stdin, stdout, c.log
 	if err := at.Do(ctx, func() error { return bound(d.CPUs, c.cmd.Start) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the client's process: %w", err), orders.Close(), answer.Close())
@@ -185,7 +188,7 @@ func (c *child) wait() error {
 	if err == nil {
 		return nil
 	}
-	if text := c.log.String(); text != "" {
+	if text := string(c.log.kept); text != "" {
 		return fmt.Errorf("ended: %w; it said: %s", err, text)
 	}
 	return fmt.Errorf("ended: %w", err)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/netip"
 	"os"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -147,27 +146,4 @@ func (p *problem) err(ctx context.Context) error {
 		return errStopped
 	}
 	return errors.New(p.Other)
-}
-
-// firstBytes is an io.Writer that keeps the beginning of what is written to it:
-// there a program that crashes says why.
-type firstBytes struct {
-	mu   sync.Mutex
-	kept []byte
-}
-
-const firstBytesKept = 4 << 10
-
-// Write implements io.Writer.
-func (f *firstBytes) Write(p []byte) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.kept = append(f.kept, p[:min(len(p), firstBytesKept-len(f.kept))]...)
-	return len(p), nil
-}
-
-func (f *firstBytes) String() string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return string(f.kept)
 }

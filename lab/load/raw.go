@@ -211,11 +211,7 @@ func (j *job) count(l *rawLoop) {
 	c := &j.client
 	c.ClosedFirst += l.closedFirst
 	c.Ports = l.ports
-	if open, ok := l.pace.(*openPace); ok {
-		c.Late += open.late
-		c.Queued += open.queued
-		c.Backlog += open.backlog
-	}
+	addPace(c, l.pace)
 }
 
 // nextConnection numbers a connection that is about to be opened. Those of the
@@ -230,7 +226,7 @@ func (j *job) nextConnection(counted bool) uint64 {
 
 // endpointOf chooses the target of a connection.
 func (j *job) endpointOf(connection uint64) *endpoint {
-	return &j.endpoints[pickIndex(len(j.endpoints), j.plan.Seed, connection)]
+	return pick(j.endpoints, j.plan.Seed, connection)
 }
 
 // sourceOf is the source address of a connection; nil: the kernel chooses.

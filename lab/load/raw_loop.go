@@ -2,7 +2,6 @@ package load
 
 import (
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -159,8 +158,7 @@ func (l *rawLoop) neverBegan() string {
 	if l.job.now() < l.restsTill {
 		return "it never began: the client rested after a fault of its own"
 	}
-	return fmt.Sprintf("it never began: %d requests were under way for %s; raise --concurrency or lower --rate",
-		l.job.plan.Concurrency, l.job.plan.Timeout)
+	return neverBegan(l.job.plan)
 }
 
 // lapse ends what has taken too long.

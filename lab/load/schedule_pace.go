@@ -1,6 +1,7 @@
 package load
 
 import (
+	"fmt"
 	"math"
 	"sync"
 	"time"
@@ -19,6 +20,21 @@ type pace interface {
 	// next is when take may give one, if no answer comes before; more is false
 	// once it never will again.
 	next(now time.Duration, room int) (at time.Duration, more bool)
+}
+
+// addPace adds what a pace says of the client: of several loops, the sum of
+// their greatest backlogs.
+func addPace(c *lab.Client, p pace) {
+	if open, ok := p.(*openPace); ok {
+		c.Late += open.late
+		c.Queued += open.queued
+		c.Backlog += open.backlog
+	}
+}
+
+// neverBegan says why a request did not begin before its timeout.
+func neverBegan(p lab.Plan) string {
+	return fmt.Sprintf("it never began: %d requests were under way for %s; raise --concurrency or lower --rate", p.Concurrency, p.Timeout)
 }
 
 // never is later than any load lasts.

@@ -31,11 +31,11 @@ func (Simple) Drive(ctx context.Context, at lab.Place, p lab.Plan, to []netip.Ad
 		return lab.Client{}, err
 	}
 	client := lab.Client{Driver: simpleName}
-	targets, err := newTargets(to, p.Path)
+	targets, err := newEndpoints(to, p)
 	if err != nil {
 		return lab.Client{}, err
 	}
-	s, err := openSockets(ctx, at, domain(targets), min(socketsAhead, p.Requests))
+	s, err := openSockets(ctx, at, familyOf(targets[0].address), min(socketsAhead, p.Requests))
 	if err != nil {
 		return lab.Client{}, err
 	}
@@ -74,7 +74,7 @@ func (Simple) can(p lab.Plan) error {
 // loop is what the workers of one load share.
 type loop struct {
 	plan    lab.Plan
-	targets []target
+	targets []endpoint
 	sockets *sockets
 	begun   time.Time
 
@@ -102,6 +102,24 @@ func (l *loop) due() (lab.Sample, bool) {
 	n := l.next
 	l.next++
 	return lab.Sample{Request: n, Connection: n, Due: l.now()}, true
+}
+
+// work makes requests, one after the other, until there are no more or ctx
+// ends.
+func (l *loop) work(ctx context.Context, request func(context.Context, *lab.Sample)) {
+	var rest rests
+	for ctx.Err() == nil {
+		s, more := l.due()
+		if !more {
+			return
+		}
+		request(ctx, &s)
+		if !s.OK() && ctx.Err() != nil {
+			return // cut off: see Drive
+		}
+		l.report(s)
+		rest.after(ctx, s.Fault)
+	}
 }
 
 func (l *loop) report(s lab.Sample) {

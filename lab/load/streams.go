@@ -50,7 +50,7 @@ func (d Streams) Drive(ctx context.Context, at lab.Place, p lab.Plan, to []netip
 	if err := d.can(p); err != nil {
 		return lab.Client{}, err
 	}
-	l := &streamsLoad{plan: p, about: newAbout(p), emit: emit, client: lab.Client{Driver: streamsName}}
+	l := &streamsLoad{plan: p, about: newSharedAbout(p), emit: emit, client: lab.Client{Driver: streamsName}}
 	var err error
 	if l.targets, err = newEndpoints(to, p); err != nil {
 		return lab.Client{}, err
@@ -86,11 +86,9 @@ type streamsLoad struct {
 	sources []address // of the connections, in turn; none: as the kernel chooses
 	sockets *sockets
 	dialect dialect
+	about   *sharedAbout
 	zero    time.Time // the end of the warm-up
 	closing sync.WaitGroup
-
-	naming sync.Mutex // about is not made for several goroutines
-	about  *about
 
 	mu     sync.Mutex // calls of emit do not overlap
 	emit   func(lab.Sample)
@@ -114,7 +112,7 @@ func (l *streamsLoad) run(ctx context.Context) error {
 	d := newDispatcher(l)
 	var workers sync.WaitGroup
 	for i := range l.plan.Concurrency {
-		w := &streamsWorker{load: l, lane: &lanes[i%len(lanes)], todo: make(chan task, 1), free: d.free, rest: minRest}
+		w := &streamsWorker{load: l, lane: &lanes[i%len(lanes)], todo: make(chan task, 1), free: d.free}
 		d.spare = append(d.spare, w)
 		workers.Go(func() { w.work(ctx) })
 	}
@@ -127,11 +125,11 @@ func (l *streamsLoad) run(ctx context.Context) error {
 		lanes[i].close()
 	}
 	l.closing.Wait()
-	d.count(&l.client)
+	addPace(&l.client, d.pace)
 	return ctx.Err()
 }
 
-// next gives the number of a new connection.
+// nextConnection gives the number of a new connection.
 func (l *streamsLoad) nextConnection() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

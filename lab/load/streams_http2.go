@@ -60,7 +60,7 @@ func (h *http2Session) ask(ctx context.Context, s *lab.Sample) (sent bool, err e
 	s.Status = resp.StatusCode
 	body, err := readBody(resp.Body)
 	// What befell the connection explains more than an odd header does.
-	if e := h.on.load.name(s, resp.Header, body); err == nil {
+	if e := h.on.load.about.http(s, resp.Header, body); err == nil {
 		err = e
 	}
 	return true, err
@@ -77,22 +77,6 @@ func readBody(body io.Reader) ([]byte, error) {
 		err = errTooLong
 	}
 	return head, err
-}
-
-// name notes who gave an answer of HTTP, as the plan says.
-func (l *streamsLoad) name(s *lab.Sample, header http.Header, body []byte) error {
-	l.naming.Lock()
-	defer l.naming.Unlock()
-	var err error
-	switch {
-	case l.about.own:
-		return identify(s, header)
-	case l.about.pattern != nil:
-		s.Instance, err = l.about.find(body)
-	default:
-		s.Instance, err = l.about.name([]byte(header.Get(l.plan.InstanceHeader)))
-	}
-	return err
 }
 
 // http2StreamError is the error of one stream. net/http's own is not exported,

@@ -65,7 +65,7 @@ func (n *lane) enter(ctx context.Context) (*link, error) {
 	mine := on == nil || on.spent
 	if mine {
 		on = &link{load: n.load, lane: n, number: n.load.nextConnection(), ready: make(chan struct{})}
-		on.target = &n.load.targets[pickIndex(len(n.load.targets), n.load.plan.Seed, uint64(on.number))]
+		on.target = pick(n.load.targets, n.load.plan.Seed, uint64(on.number))
 		n.current = on
 	}
 	on.begun++
@@ -191,12 +191,4 @@ func (on *link) await(ctx context.Context, conn *connection) error {
 		return ctx.Err()
 	}
 	return errors.Join(err, conn.SetDeadline(time.Time{}))
-}
-
-// familyOf is the domain of sockets for an address.
-func familyOf(a netip.AddrPort) int {
-	if a.Addr().Is4() {
-		return unix.AF_INET
-	}
-	return unix.AF_INET6
 }

@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"time"
 
@@ -69,8 +68,7 @@ func (d *dispatcher) run(ctx context.Context) {
 func (d *dispatcher) hand(a arrival, now time.Duration) {
 	if now-a.due >= d.load.plan.Timeout {
 		s := lab.Sample{Request: a.number, Due: a.due, Begun: now, Done: now, Fault: lab.ClientLimit}
-		s.Detail = fmt.Sprintf("it never began: %d requests were under way for %s; raise --concurrency or lower --rate",
-			d.load.plan.Concurrency, d.load.plan.Timeout)
+		s.Detail = neverBegan(d.load.plan)
 		d.load.report(s, a.counted)
 		return
 	}
@@ -115,12 +113,5 @@ func (d *dispatcher) collect() {
 		default:
 			return
 		}
-	}
-}
-
-// count adds what the schedule says of the client.
-func (d *dispatcher) count(c *lab.Client) {
-	if open, ok := d.pace.(*openPace); ok {
-		c.Late, c.Queued, c.Backlog = open.late, open.queued, open.backlog
 	}
 }

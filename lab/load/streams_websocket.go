@@ -12,7 +12,6 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/portlab/portlab/lab"
-	"github.com/portlab/portlab/servers/wire"
 )
 
 // webSocketSession is a connection of WebSocket (RFC 6455). Somebody always
@@ -154,14 +153,7 @@ func (w *webSocketSession) ask(ctx context.Context, s *lab.Sample) (sent bool, e
 
 // name notes who gave an answer, as the plan says.
 func (w *webSocketSession) name(s *lab.Sample, line []byte, id uint64) error {
-	l := w.on.load
-	l.naming.Lock()
-	defer l.naming.Unlock()
-	var who wire.Answer
-	who, err := l.about.readLine([]byte(strings.TrimRight(string(line), "\r\n")), id)
-	if err == nil && w.named != "" {
-		who.Instance, err = l.about.name([]byte(w.named))
-	}
+	who, err := w.on.load.about.line([]byte(strings.TrimRight(string(line), "\r\n")), id, w.named)
 	noteWho(s, who)
 	return err
 }

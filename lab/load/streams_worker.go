@@ -3,7 +3,6 @@ package load
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/portlab/portlab/lab"
 )
@@ -14,29 +13,15 @@ type streamsWorker struct {
 	lane *lane
 	todo chan task
 	free chan<- *streamsWorker
-	rest time.Duration // after the next fault of the client's own
+	rest rests
 }
 
 // work makes the requests that it is given until there are no more.
 func (w *streamsWorker) work(ctx context.Context) {
 	for t := range w.todo {
-		if f := w.request(ctx, t); f == lab.ClientLimit {
-			w.recuperate(ctx)
-		} else {
-			w.rest = minRest
-		}
+		w.rest.after(ctx, w.request(ctx, t))
 		w.free <- w
 	}
-}
-
-// recuperate rests after a fault of the client's own, longer each time in a
-// row: see maxRest.
-func (w *streamsWorker) recuperate(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(w.rest):
-	}
-	w.rest = min(2*w.rest, maxRest)
 }
 
 // request makes one request and sees to it that its sample is handed on.

@@ -12,21 +12,34 @@ import (
 	"github.com/portlab/portlab/lab"
 )
 
-// target is an address to dial and what is said there.
-type target struct {
+// endpoint is a target and what is said there.
+type endpoint struct {
 	address netip.AddrPort
-	request []byte
+	raw     address
+	request []byte // of HTTP
+	last    []byte // the same, but the server is asked to close afterwards
 }
 
-// newTargets returns a lab.UsageError as checkTargets does.
-func newTargets(addresses []netip.AddrPort, path string) ([]target, error) {
-	addresses, err := checkTargets(addresses, path)
+// newEndpoints returns a lab.UsageError as checkTargets does, and for a Host
+// header that would break the request.
+func newEndpoints(to []netip.AddrPort, p lab.Plan) ([]endpoint, error) {
+	addresses, err := checkTargets(to, p.Path)
 	if err != nil {
 		return nil, err
 	}
-	var all []target
+	for i := range len(p.Host) {
+		if p.Host[i] <= ' ' || p.Host[i] == 0x7f {
+			return nil, lab.Usagef("the host must have no spaces or control characters, not %q", p.Host)
+		}
+	}
+	var all []endpoint
 	for _, a := range addresses {
-		all = append(all, target{address: a, request: get(a, "", path, closeConnection)})
+		e := endpoint{address: a, raw: newAddress(a), request: get(a, p.Host, p.Path, "")}
+		e.last = get(a, p.Host, p.Path, closeConnection)
+		if p.CloseFirst == lab.ClientEnd {
+			e.last = e.request // as curl does: the server learns it when it happens
+		}
+		all = append(all, e)
 	}
 	return all, nil
 }
@@ -83,28 +96,24 @@ func get(to netip.AddrPort, host, path, more string) []byte {
 	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: portlab\r\nAccept: */*\r\n%s\r\n", path, host, more)
 }
 
-// domain is the socket domain of all targets.
-func domain(targets []target) int {
-	if targets[0].address.Addr().Is4() {
+// familyOf is the domain of sockets for an address.
+func familyOf(a netip.AddrPort) int {
+	if a.Addr().Is4() {
 		return unix.AF_INET
 	}
 	return unix.AF_INET6
 }
 
-// pick chooses the target of one connection, as pickIndex does.
-func pick(targets []target, seed uint64, connection int) *target {
-	return &targets[pickIndex(len(targets), seed, uint64(connection))]
-}
-
-// pickIndex chooses one of n, uniformly at random but for one part in 2^64/n. It
-// depends on the seed and the connection's number alone, so that a load can be
-// repeated however its workers are scheduled.
-func pickIndex(n int, seed, connection uint64) int {
-	if n == 1 {
-		return 0
+// pick chooses the target of one connection, uniformly at random but for one
+// part in 2^64/n of n targets. It depends on the seed and the connection's
+// number alone, so that a load can be repeated however its workers are
+// scheduled.
+func pick(targets []endpoint, seed, connection uint64) *endpoint {
+	if len(targets) == 1 {
+		return &targets[0]
 	}
 	var r rand.PCG // on the stack: rand.New would allocate for each connection
 	r.Seed(seed, connection)
-	index, _ := bits.Mul64(r.Uint64(), uint64(n))
-	return int(index)
+	index, _ := bits.Mul64(r.Uint64(), uint64(len(targets)))
+	return &targets[index]
 }

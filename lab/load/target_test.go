@@ -7,15 +7,17 @@ import (
 	"testing"
 
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/portlab/portlab/lab"
 )
 
-func fakeTargets(t *testing.T, n int) []target {
+func fakeTargets(t *testing.T, n int) []endpoint {
 	t.Helper()
 	var all []netip.AddrPort
 	for i := range n {
 		all = append(all, netip.MustParseAddrPort(fmt.Sprintf("127.0.0.%d:80", i+1)))
 	}
-	targets, err := newTargets(all, "/")
+	targets, err := newEndpoints(all, lab.DefaultPlan())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +48,7 @@ func TestPickIsUniform(t *testing.T) {
 			single, pairs := make([]int, n), make([]int, n*n)
 			before := -1
 			for i := range requests {
-				at := indexOf(targets, pick(targets, seed, i))
+				at := indexOf(targets, pick(targets, seed, uint64(i)))
 				single[at]++
 				if i%2 == 1 {
 					pairs[before*n+at]++
@@ -63,7 +65,7 @@ func TestPickIsUniform(t *testing.T) {
 	}
 }
 
-func indexOf(all []target, t *target) int {
+func indexOf(all []endpoint, t *endpoint) int {
 	for i := range all {
 		if &all[i] == t {
 			return i
@@ -93,7 +95,7 @@ func TestSameSeedSameTargetsWhateverTheSchedule(t *testing.T) {
 }
 
 func TestMappedAddressIsIPv4(t *testing.T) {
-	targets, err := newTargets([]netip.AddrPort{netip.MustParseAddrPort("[::ffff:127.0.0.1]:80")}, "/")
+	targets, err := newEndpoints([]netip.AddrPort{netip.MustParseAddrPort("[::ffff:127.0.0.1]:80")}, lab.DefaultPlan())
 	if err != nil {
 		t.Fatal(err)
 	}

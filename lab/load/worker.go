@@ -19,45 +19,23 @@ const (
 	minPatience = time.Millisecond
 )
 
-// How long a worker rests after a fault of the client's own, at first and at
-// most. Ports and descriptors come back by themselves, and asking for them
-// without a pause would only keep the processor from the server.
-const (
-	minRest = 10 * time.Millisecond
-	maxRest = time.Second
-)
-
 // worker has one request under way at a time.
 type worker struct {
 	loop     *loop
 	answer   *answerReader
 	patience time.Duration // with a server that does not close
-	rest     time.Duration // after the next fault of the client's own
 }
 
 func newWorker(l *loop) *worker {
-	return &worker{loop: l, answer: newAnswerReader(l.now), patience: maxPatience, rest: minRest}
+	return &worker{loop: l, answer: newAnswerReader(l.now), patience: maxPatience}
 }
 
 // work makes requests until there are no more or ctx ends.
-func (w *worker) work(ctx context.Context) {
-	for ctx.Err() == nil {
-		s, more := w.loop.due()
-		if !more {
-			return
-		}
-		w.request(ctx, &s)
-		if !s.OK() && ctx.Err() != nil {
-			return // cut off: see Drive
-		}
-		w.loop.report(s)
-		w.recuperate(ctx, s.Fault)
-	}
-}
+func (w *worker) work(ctx context.Context) { w.loop.work(ctx, w.request) }
 
 // request makes one request on a connection of its own, and fills the sample in.
 func (w *worker) request(ctx context.Context, s *lab.Sample) {
-	t := pick(w.loop.targets, w.loop.plan.Seed, s.Request)
+	t := pick(w.loop.targets, w.loop.plan.Seed, uint64(s.Request))
 	s.Target = t.address
 	conn, err := w.begin(ctx, t)
 	if err == nil {
@@ -79,7 +57,7 @@ func (w *worker) request(ctx context.Context, s *lab.Sample) {
 }
 
 // begin starts to connect.
-func (w *worker) begin(ctx context.Context, t *target) (*connection, error) {
+func (w *worker) begin(ctx context.Context, t *endpoint) (*connection, error) {
 	fd, err := w.loop.sockets.get(ctx)
 	if err != nil {
 		return nil, err
@@ -89,7 +67,7 @@ func (w *worker) begin(ctx context.Context, t *target) (*connection, error) {
 
 // exchange connects, asks and reads the answer, all before the deadline. It
 // notes in the sample how far it came.
-func (w *worker) exchange(ctx context.Context, conn *connection, t *target, s *lab.Sample) error {
+func (w *worker) exchange(ctx context.Context, conn *connection, t *endpoint, s *lab.Sample) error {
 	if err := conn.SetDeadline(w.loop.begun.Add(s.Due + w.loop.plan.Timeout)); err != nil {
 		return err
 	}
@@ -100,7 +78,7 @@ func (w *worker) exchange(ctx context.Context, conn *connection, t *target, s *l
 		return err
 	}
 	s.Connected = w.loop.now()
-	if _, err := conn.Write(t.request); err != nil {
+	if _, err := conn.Write(t.last); err != nil {
 		return err
 	}
 	head, err := w.answer.read(conn)
@@ -121,17 +99,4 @@ func (w *worker) part(conn *connection) {
 		return
 	}
 	w.patience = max(w.patience/2, minPatience)
-}
-
-// recuperate rests after a fault of the client's own, longer each time in a row.
-func (w *worker) recuperate(ctx context.Context, f lab.Fault) {
-	if f != lab.ClientLimit {
-		w.rest = minRest
-		return
-	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(w.rest):
-	}
-	w.rest = min(2*w.rest, maxRest)
 }
