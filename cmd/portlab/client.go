@@ -9,10 +9,6 @@ import (
 	"github.com/portlab/portlab/lab/load"
 )
 
-// quick spares the client's process the listing of all processes with which a
-// library of the docker runtime begins: 8 ms on a quiet machine.
-const quick = "HOST_PROC=/nonexistent"
-
 // asClient is the whole program where it was started as the process that makes
 // the requests of a run (load.Process), and says whether it was. It comes before
 // the command line: all that starts with it is time before the first request.

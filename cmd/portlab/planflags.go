@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/kernel"
 	"github.com/portlab/portlab/lab/load"
 )
 
@@ -116,7 +117,7 @@ func (f *planFlags) driver(ctx context.Context, p lab.Plan, env ...string) (lab.
 	if err != nil {
 		return nil, err
 	}
-	return load.Process{Driver: name, CPUs: cpus, Env: append(env, quick)}, nil
+	return load.Process{Driver: name, CPUs: cpus, Env: append(env, kernel.QuickStart)}, nil
 }
 
 func randomSeed() uint64 {

@@ -26,7 +26,7 @@ func (f *fleet) startReplica(ctx context.Context, p plan) error {
 	}
 	ready := &listening{yes: make(chan struct{})}
 	c := server(f.binary)
-	c.Run, c.Env = f.spec.Run, append(p.environ(), kernel.EnvPlace+"="+p.instance, quick)
+	c.Run, c.Env = f.spec.Run, append(p.environ(), kernel.EnvPlace+"="+p.instance, kernel.QuickStart)
 	c.Files, c.Log = sockets, ready
 	process, err := kernel.Start(ctx, f.namespace(p.where), c)
 	for _, s := range sockets {

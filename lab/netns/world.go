@@ -73,7 +73,7 @@ func command(w World, asUser bool) *exec.Cmd {
 	// No context: it would kill, where the run is to clean up and report.
 	cmd := exec.Command("/proc/self/exe", w.Args...) //nolint:noctx // see above
 	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(append(os.Environ(), w.Env...), envWorld+"=1", quick)
+	cmd.Env = append(append(os.Environ(), w.Env...), envWorld+"=1", kernel.QuickStart)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = w.Stdin, w.Stdout, w.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID,
@@ -89,8 +89,3 @@ func command(w World, asUser bool) *exec.Cmd {
 	}
 	return cmd
 }
-
-// quick spares the programs of a world the listing of all processes with which
-// testcontainers-go is initialised: it looks for them here. Among a thousand
-// replicas, each would else read of a thousand.
-const quick = "HOST_PROC=/nonexistent"
