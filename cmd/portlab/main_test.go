@@ -17,6 +17,7 @@ import (
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/guard"
 	"github.com/portlab/portlab/lab/kernel"
+	"github.com/portlab/portlab/lab/labtest"
 )
 
 // TestMain makes this program portlab on the fake runtimes, for scripts, and
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 	if slices.Equal(os.Args[1:], []string{"pause"}) {
 		portlab()
 	}
-	testscript.Main(m, map[string]func(){"portlab": portlab})
+	testscript.Main(labtest.InTurn{M: m}, map[string]func(){"portlab": portlab})
 }
 
 // fakeApp is the program with nothing of this machine in it.

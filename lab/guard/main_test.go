@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/labtest"
 )
 
 // envWorld names the folder that stands for the world in these tests: a file
@@ -33,7 +34,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	labtest.Main(m)
 }
 
 // actRun is a run that leaves a trace, a changed sysctl and a claim, says so,

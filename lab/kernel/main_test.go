@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 			return
 		}
 	}
-	os.Exit(m.Run())
+	labtest.Main(m)
 }
 
 var acts = map[string]func([]string) error{

@@ -28,16 +28,22 @@ func Binary(t testing.TB) string {
 // Main runs a package's tests while no other package's do that touch the
 // machine, so that each sees its own traces only; then it deletes what
 // [Binary] built. It is for TestMain.
-func Main(m *testing.M) {
+func Main(m *testing.M) { os.Exit(InTurn{m}.Run()) }
+
+// InTurn is a package's tests, for a TestMain that does not end with [Main].
+type InTurn struct{ *testing.M }
+
+// Run runs the tests as [Main] does, and returns their exit status.
+func (t InTurn) Run() int {
 	if fuzzWorker() {
-		os.Exit(m.Run()) // its parent has the turn, and waits for it
+		return t.M.Run() // its parent has the turn, and waits for it
 	}
 	release, err := alone(10 * time.Minute)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return 1
 	}
-	status := m.Run()
+	status := t.M.Run()
 	if buildDir != "" {
 		if err := os.RemoveAll(buildDir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -45,7 +51,7 @@ func Main(m *testing.M) {
 		}
 	}
 	release()
-	os.Exit(status)
+	return status
 }
 
 // fuzzWorker says whether this process was started by go test -fuzz to do a

@@ -32,7 +32,7 @@ const envBehave = "LOAD_TEST_BEHAVE"
 // TestMain makes this program the child of its own tests.
 func TestMain(m *testing.M) {
 	if !slices.Equal(os.Args[1:], []string{ClientWord}) {
-		os.Exit(m.Run())
+		labtest.Main(m)
 	}
 	switch os.Getenv(envBehave) {
 	case "crash":
