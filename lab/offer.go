@@ -34,10 +34,17 @@ func (t *Trial) measure(ctx context.Context, fleet Fleet, res *Result) (Samples,
 	if err != nil {
 		return SampleList{}, nil, err
 	}
+	cost, err := meter(ctx, fleet)
+	if err != nil {
+		return SampleList{}, nil, err
+	}
 	at = time.Now()
 	samples, err := t.Offer(ctx, place, targets, res)
 	lap(&res.Timings.Load, at)
 	if err != nil {
+		return samples, nil, err
+	}
+	if res.Cost, err = cost(ctx, res.Client); err != nil {
 		return samples, nil, err
 	}
 	after, err := count(ctx)

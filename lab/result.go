@@ -14,18 +14,20 @@ type Result struct {
 	Started       time.Time `json:"started"`
 	Command       []string  `json:"command"` // that reproduces it
 
-	Strategy string    `json:"strategy"`
-	Summary  string    `json:"summary"` // of the strategy, one line
-	Runtime  string    `json:"runtime"`
-	Vantage  Vantage   `json:"vantage"`
-	Null     Null      `json:"null"` // how the strategy is meant to spread connections
-	Workers  int       `json:"workers,omitempty"`
-	Family   Family    `json:"ip"`
-	Replicas int       `json:"replicas"`
-	Image    string    `json:"image,omitempty"` // the user's own server
-	Front    Front     `json:"front"`
-	Fleet    []Replica `json:"fleet"`
-	Plan     Plan      `json:"plan"`
+	Strategy string `json:"strategy"`
+	// Settings are those of the strategy's options; absent if it has none.
+	Settings map[string]string `json:"settings,omitempty"`
+	Summary  string            `json:"summary"` // of the strategy, one line
+	Runtime  string            `json:"runtime"`
+	Vantage  Vantage           `json:"vantage"`
+	Null     Null              `json:"null"` // how the strategy is meant to spread connections
+	Workers  int               `json:"workers,omitempty"`
+	Family   Family            `json:"ip"`
+	Replicas int               `json:"replicas"`
+	Image    string            `json:"image,omitempty"` // the user's own server
+	Front    Front             `json:"front"`
+	Fleet    []Replica         `json:"fleet"`
+	Plan     Plan              `json:"plan"`
 
 	Connections int              `json:"connections"`
 	Requests    int              `json:"requests"`
@@ -47,6 +49,9 @@ type Result struct {
 	Duplicates int       `json:"duplicates"` // further answers to the same request, over UDP
 	Reordered  int       `json:"reordered"`  // answers that came after one to a later request, over UDP
 	Client     Client    `json:"client"`
+	// Cost is what the load took of processors and memory; absent where the
+	// fleet cannot say.
+	Cost *Cost `json:"cost,omitempty"`
 	// Warnings say what casts doubt on the figures, one sentence each.
 	Warnings []string `json:"warnings"`
 

@@ -79,7 +79,7 @@ func (t *Trial) newResult(begun time.Time) *Result {
 	about, needs := t.Strategy.About(), t.Strategy.Needs()
 	res := &Result{
 		SchemaVersion: SchemaVersion, Run: t.Fleet.Run, Started: begun.UTC().Truncate(time.Millisecond),
-		Command: t.Command, Strategy: t.Strategy.Name(), Summary: about.Summary,
+		Command: t.Command, Strategy: t.Strategy.Name(), Settings: SettingsOf(t.Strategy), Summary: about.Summary,
 		Runtime: t.Runtime.Name(), Vantage: t.Vantage, Null: needs.Null,
 		Replicas: t.Fleet.Replicas, Image: t.Fleet.Image, Plan: t.Plan,
 		Faults: map[Fault]int{}, ClientAddress: AddressUnknown,

@@ -29,11 +29,33 @@ func All() []lab.Strategy {
 	})
 }
 
-// Find gives the strategy of that name. Where there is none, it returns a
+// Variants lists every strategy and, after each, the same with one of its
+// settings changed, for each value of each of its options.
+func Variants() []lab.Strategy {
+	var all []lab.Strategy
+	for _, s := range All() {
+		all = append(all, s)
+		for _, o := range lab.OptionsOf(s) {
+			for _, v := range o.Values[1:] {
+				changed := lab.SettingsOf(s)
+				changed[o.Name] = v
+				all = append(all, s.(lab.Configurable).With(changed))
+			}
+		}
+	}
+	return all
+}
+
+// Find gives the strategy of that name, with the settings that follow it: see
+// [lab.FullName]. Where there is none, or it has no such setting, it returns a
 // [lab.UsageError] that suggests the nearest name.
-func Find(name string) (lab.Strategy, error) {
+func Find(text string) (lab.Strategy, error) {
+	name, settings, err := lab.ParseFullName(text)
+	if err != nil {
+		return nil, err
+	}
 	if s, ok := registry[name]; ok {
-		return s, nil
+		return lab.Configure(s, settings)
 	}
 	names := slices.Sorted(maps.Keys(registry))
 	if near, found := lab.Nearest(name, names); found {
