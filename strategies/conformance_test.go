@@ -19,8 +19,8 @@ import (
 
 func TestStrategyIsDescribed(t *testing.T) {
 	name := regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-	for _, s := range All() {
-		t.Run(s.Name(), func(t *testing.T) {
+	for _, s := range Variants() {
+		t.Run(lab.FullName(s), func(t *testing.T) {
 			if !name.MatchString(s.Name()) {
 				t.Error("a name is lower case, words joined by hyphens")
 			}
@@ -32,10 +32,26 @@ func TestStrategyIsDescribed(t *testing.T) {
 			if w, ok := s.(lab.Warner); ok && w.Warning() == "" {
 				t.Error("it warns of nothing")
 			}
-			if w, ok := s.(lab.Concurrent); ok && (w.Workers() < 1 || s.Needs().Null != lab.RoundRobin) {
-				t.Errorf("%d workers keep a turn under %s", w.Workers(), s.Needs().Null)
+			if w, ok := s.(lab.Concurrent); ok && (w.Workers() < 1 || !takesTurns(s.Name())) {
+				t.Errorf("%d workers keep a turn, and no setting has one", w.Workers())
 			}
 		})
+	}
+}
+
+// takesTurns says whether a variant of a strategy is round robin.
+func takesTurns(name string) bool {
+	return slices.ContainsFunc(Variants(), func(s lab.Strategy) bool { return s.Name() == name && s.Needs().Null == lab.RoundRobin })
+}
+
+// Settings that are taken apart again come to the same strategy, and are all
+// that differs between two variants.
+func TestVariantIsFoundByItsName(t *testing.T) {
+	for _, s := range Variants() {
+		found, err := Find(lab.FullName(s))
+		if err != nil || !reflect.DeepEqual(found, s) {
+			t.Errorf("Find(%q) = %+v, %v; want %+v", lab.FullName(s), found, err, s)
+		}
 	}
 }
 
@@ -239,12 +255,12 @@ func TestUpdateFollowsTheReplicas(t *testing.T) {
 // Two runs on one host do not see each other: when the first goes, the second
 // is as if it had been alone.
 func TestTwoRunsDoNotDisturbEachOther(t *testing.T) {
-	for _, s := range All() {
+	for _, s := range Variants() {
 		for name, p := range places("aaaaaa") {
 			if !p.carries(s) {
 				continue
 			}
-			t.Run(s.Name()+"/"+name, func(t *testing.T) {
+			t.Run(lab.FullName(s)+"/"+name, func(t *testing.T) {
 				one, two := p.of(s), places("bbbbbb")[name].of(s)
 				two.front.Port = 8081
 				if !onlySidecars(one.steps(t, s, one.replicas(0, 3))) {
