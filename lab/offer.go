@@ -11,7 +11,8 @@ import (
 )
 
 // measure waits until the front answers and offers the load.
-func (t *Trial) measure(ctx context.Context, fleet Fleet, res *Result) (Samples, map[string]uint64, error) {
+func (t *Trial) measure(ctx context.Context, stands Standing, res *Result) (Samples, map[string]uint64, error) {
+	fleet := stands.Fleet
 	place, err := fleet.Place(ctx, t.Vantage)
 	if err != nil {
 		return SampleList{}, nil, err
@@ -28,20 +29,26 @@ func (t *Trial) measure(ctx context.Context, fleet Fleet, res *Result) (Samples,
 	}
 	lap(&res.Timings.Probe, at)
 	res.Environment = fleet.Environment(ctx)
+	if err := t.changesBefore(ctx, stands, &res.Environment); err != nil {
+		return SampleList{}, nil, err
+	}
 
 	count := t.counter(fleet)
 	before, err := count(ctx)
 	if err != nil {
 		return SampleList{}, nil, err
 	}
-	cost, err := meter(ctx, fleet)
+	cost, err := t.meter(ctx, fleet)
 	if err != nil {
 		return SampleList{}, nil, err
 	}
 	at = time.Now()
+	changed := t.changesDuring(ctx, stands)
 	samples, err := t.Offer(ctx, place, targets, res)
 	lap(&res.Timings.Load, at)
-	if err != nil {
+	notes, e := changed()
+	res.Environment.Notes = append(res.Environment.Notes, notes...)
+	if err := errors.Join(err, e); err != nil {
 		return samples, nil, err
 	}
 	if res.Cost, err = cost(ctx, res.Client); err != nil {

@@ -61,7 +61,7 @@ func Run(ctx context.Context, t *Trial) (res *Result, samples Samples, err error
 		lap(&res.Timings.Revert, at)
 	}()
 
-	samples, accepted, err := t.measure(ctx, fleet, res)
+	samples, accepted, err := t.measure(ctx, Standing{t.Strategy, fleet, exposure}, res)
 	if err != nil {
 		return res, samples, err
 	}

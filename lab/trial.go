@@ -23,6 +23,9 @@ type Trial struct {
 	Journal  Journal
 	Command  []string    // that reproduces it
 	Watch    func(Event) // may be nil
+	// Changes are made to what stands, in order; those after the load began in
+	// the order of their times.
+	Changes []Change
 	// Hold is called with the result when all is judged and everything still
 	// stands; what it returns it returns before anything is taken back. It may be nil.
 	Hold func(ctx context.Context, f Fleet, res *Result, samples Samples) error

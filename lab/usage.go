@@ -70,10 +70,12 @@ func CostBetween(before, after Usage, client time.Duration) Cost {
 	return c
 }
 
-// meter begins to count what a load costs; what it returns ends that.
-func meter(ctx context.Context, fleet Fleet) (func(context.Context, Client) (*Cost, error), error) {
+// meter begins to count what a load costs; what it returns ends that. Replicas
+// that go while it is offered would take their count along, so that with
+// changes nothing is counted.
+func (t *Trial) meter(ctx context.Context, fleet Fleet) (func(context.Context, Client) (*Cost, error), error) {
 	f, ok := fleet.(Metered)
-	if !ok {
+	if !ok || len(t.Changes) > 0 {
 		return func(context.Context, Client) (*Cost, error) { return nil, nil }, nil
 	}
 	before, err := f.Usage(ctx)
