@@ -43,7 +43,7 @@ func addResultFlags(c *cobra.Command, named string) *resultFlags {
 func claimHelp() string {
 	var b strings.Builder
 	for _, form := range claim.Forms() {
-		fmt.Fprintf(&b, "  %-24s%s\n", form.Text, form.Meaning)
+		fmt.Fprintf(&b, "  %-33s%s\n", form.Text, form.Meaning)
 	}
 	return strings.TrimRight(b.String(), "\n")
 }

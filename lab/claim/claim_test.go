@@ -146,7 +146,7 @@ func TestEveryVerdictIsWhole(t *testing.T) {
 			for _, c := range everyClaim(t) {
 				t.Run(fmt.Sprintf("%s/%s/%s", name, null, c.Name()), func(t *testing.T) {
 					v := judge(t, c, evidence(null, e.fleet, e.samples))
-					if len(e.samples) == 0 && v.Outcome != lab.Inconclusive {
+					if _, ofOne := c.(claim.AtMost); len(e.samples) == 0 && v.Outcome != lab.Inconclusive && !ofOne {
 						t.Errorf("without a sample: %s: %s", v.Outcome, v.Sentence)
 					}
 				})

@@ -24,6 +24,9 @@ func Forms() []Form {
 		{"order", "the order of the instances fits the strategy: random, in turn, or one only"},
 		{"latency independent", "latency does not depend on the instance that answers"},
 		{"client address kept", "the replicas see the client's own address"},
+		{"sticky by client", "every client address always gets the same instance; it takes several addresses (--clients)"},
+		{"at most 1.5 times the baseline", "the median latency is at most so many times the baseline's (portlab compare)"},
+		{"p99 at most 2 times client-side", "the same of another metric, and of another arm"},
 	}
 }
 
@@ -37,11 +40,13 @@ var plain = map[string]lab.Claim{
 	"order":                     Order{},
 	"latency independent":       LatencyIndependent{},
 	"client address kept":       AddressKept{},
+	"sticky by client":          StickyByClient{},
 	NoLoss{}.Name():             NoLoss{},
 	EveryInstance{}.Name():      EveryInstance{},
 	Order{}.Name():              Order{},
 	LatencyIndependent{}.Name(): LatencyIndependent{},
 	AddressKept{}.Name():        AddressKept{},
+	StickyByClient{}.Name():     StickyByClient{},
 }
 
 var shareForm = regexp.MustCompile(`^(?:every )?shares? within (\d{1,3}(?:\.\d{1,6})?) ?%(?: of its expected share)?$`)
@@ -52,6 +57,12 @@ var shareForm = regexp.MustCompile(`^(?:every )?shares? within (\d{1,3}(?:\.\d{1
 func Parse(s string) (lab.Claim, error) {
 	text := strings.Join(strings.Fields(strings.ToLower(s)), " ")
 	if c, ok := plain[text]; ok {
+		return c, nil
+	}
+	if c, ok, err := parseAtMost(text); ok {
+		if err != nil {
+			return nil, err
+		}
 		return c, nil
 	}
 	m := shareForm.FindStringSubmatch(text)
