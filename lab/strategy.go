@@ -92,6 +92,7 @@ type Null string
 const (
 	Random           Null = "random"            // each connection independently, with fixed shares: multinomial
 	Hash             Null = "hash"              // fixed per 4-tuple; multinomial over distinct tuples
+	HashAddress      Null = "hash-address"      // fixed per client address; multinomial over distinct addresses
 	RoundRobin       Null = "round-robin"       // in turn: max - min <= 1 for each worker that keeps its own turn
 	LeastConnections Null = "least-connections" // to the least busy; near even under load, no exact null
 	AcceptRace       Null = "accept-race"       // whoever accepts first: no null, often skewed

@@ -29,6 +29,8 @@ func spreads(n lab.Null) string {
 		return "each connection at random, independently of the others"
 	case lab.Hash:
 		return "by a hash of each connection's addresses and ports"
+	case lab.HashAddress:
+		return "by a hash of the client's address"
 	case lab.RoundRobin:
 		return "in turn"
 	case lab.LeastConnections:

@@ -43,9 +43,10 @@ func fleetOf(m lab.Measurement) fleet {
 	return f
 }
 
-// recount leaves out the connections whose pair of client and target address
-// and port was used before, and says how many these are.
-func (f *fleet) recount(samples lab.Samples) (repeated int) {
+// recount leaves out the connections that a hash sends the way of one before
+// them, and says how many these are: those of a pair of client and target
+// address and port, or of a client address, that was used before.
+func (f *fleet) recount(by lab.Null, samples lab.Samples) (repeated int) {
 	index := map[string]int{}
 	for i, name := range f.names {
 		index[name] = i
@@ -53,7 +54,7 @@ func (f *fleet) recount(samples lab.Samples) (repeated int) {
 	counts, n := make([]int, len(f.counts)), 0
 	seen := tuples{}
 	for s := range connections(samples) {
-		if s.Local.IsValid() && !seen.add(s.Local, s.Target) {
+		if s.Local.IsValid() && !seen.add(hashed(by, s)) {
 			repeated++
 			continue
 		}
@@ -68,6 +69,15 @@ func (f *fleet) recount(samples lab.Samples) (repeated int) {
 		f.counts, f.n = counts, n
 	}
 	return repeated
+}
+
+// hashed is what a hash sees of a sample: all of its addresses and ports, or
+// the client's address alone.
+func hashed(by lab.Null, s lab.Sample) (local, target netip.AddrPort) {
+	if by == lab.HashAddress {
+		return netip.AddrPortFrom(s.Local.Addr(), 0), netip.AddrPort{}
+	}
+	return s.Local, s.Target
 }
 
 // connections are the first answered sample of each connection, in the order

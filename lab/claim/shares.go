@@ -42,12 +42,10 @@ func (c Shares) Judge(e lab.Evidence) lab.Verdict {
 	f := fleetOf(e.Measurement)
 	v := newVerdict(c, f.n)
 	v.Warnings = append(v.Warnings, countWarnings(e.Measurement)...)
-	if e.Null == lab.Hash && !e.Measurement.Outside {
-		if repeated := f.recount(e.Samples); repeated > 0 {
+	if hashes(e.Null) && !e.Measurement.Outside {
+		if repeated := f.recount(e.Null, e.Samples); repeated > 0 {
 			v.N = f.n
-			v.Warnings = append(v.Warnings, fmt.Sprintf(
-				"%s came from addresses and ports that had been used before: a hash sends them the same way, so each pair counts once",
-				count(repeated, "connection")))
+			v.Warnings = append(v.Warnings, fmt.Sprintf(repeatedWords[e.Null], count(repeated, "connection")))
 		}
 	}
 	switch {
@@ -77,6 +75,15 @@ func (c Shares) Judge(e lab.Evidence) lab.Verdict {
 	s.fill(&v)
 	s.decide(&v)
 	return v
+}
+
+// hashes says whether a strategy sends what it has seen before the same way.
+func hashes(n lab.Null) bool { return n == lab.Hash || n == lab.HashAddress }
+
+// repeatedWords say of a number of connections why they do not count.
+var repeatedWords = map[lab.Null]string{
+	lab.Hash:        "%s came from addresses and ports that had been used before: a hash sends them the same way, so each pair counts once",
+	lab.HashAddress: "%s came from client addresses that had been used before: a hash of the address sends them the same way, so each address counts once; give more of them with --clients",
 }
 
 // judgeSingle holds the counts against "one instance gets everything".

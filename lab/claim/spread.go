@@ -37,7 +37,7 @@ func (s spread) fill(v *lab.Verdict) {
 // decide sets outcome, sentence and the number needed, by the strategy's null.
 func (s spread) decide(v *lab.Verdict) {
 	switch s.evidence.Null {
-	case lab.Random, lab.Hash:
+	case lab.Random, lab.Hash, lab.HashAddress:
 		s.byChance(v)
 		s.warnTooEven(v)
 	case lab.RoundRobin:

@@ -19,6 +19,9 @@ func (EveryInstance) Name() string { return "every instance answers" }
 // the p-value an upper bound of the probability that as many stay silent by chance.
 func (c EveryInstance) Judge(e lab.Evidence) lab.Verdict {
 	f := fleetOf(e.Measurement)
+	if e.Null == lab.HashAddress && !e.Measurement.Outside {
+		f.recount(e.Null, e.Samples) // more connections of one address would reach nobody else
+	}
 	v := newVerdict(c, f.n)
 	v.Alpha = Alpha
 	var silent []string
@@ -45,7 +48,7 @@ func (c EveryInstance) Judge(e lab.Evidence) lab.Verdict {
 	}
 	p := silence(f.expected, len(silent), f.n)
 	v.PValue = number(p)
-	if e.Null != lab.Random && e.Null != lab.Hash {
+	if e.Null != lab.Random && !hashes(e.Null) {
 		v.Warnings = append(v.Warnings, fmt.Sprintf(
 			"the probability is that under random choice; the strategy spreads connections %s", nullWords(e.Null)))
 	}

@@ -78,6 +78,8 @@ func nullWords(n lab.Null) string {
 		return "at random"
 	case lab.Hash:
 		return "by a hash of addresses and ports"
+	case lab.HashAddress:
+		return "by a hash of the client's address"
 	case lab.RoundRobin:
 		return "in turn"
 	case lab.LeastConnections:
