@@ -91,6 +91,8 @@ var confined = map[string]rule{
 		"progress is an event until the command line shows it"},
 	"gonum.org/v1/plot": {[]string{"report"},
 		"plots belong to reports"},
+	"github.com/yuin/goldmark": {[]string{"report"},
+		"pages belong to reports, and one place decides what of a text becomes HTML"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

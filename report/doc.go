@@ -4,7 +4,8 @@
 // values give the same bytes, so that a report can be made again, from the raw
 // data, at any time. [Write] makes a folder:
 //
-//	report.md       for people
+//	report.md       for people, on a code host or in a terminal
+//	report.html     the same as one page with its plots, for a browser
 //	result.json     for scripts; docs/result.schema.json describes it
 //	samples.bin.gz  the raw data, every request; docs/samples.md describes it
 //	shares.svg      connections by instance

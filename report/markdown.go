@@ -31,12 +31,20 @@ func writeMarkdown(w io.Writer, r *lab.Result, samples lab.Samples) error {
 	return err
 }
 
+// title is what a report is called; it is text of outside.
+func title(r *lab.Result) string {
+	if r.Runtime == lab.NoRuntime {
+		return r.Summary
+	}
+	return fmt.Sprintf("%s on %s: %s behind one port", r.Strategy, r.Runtime, plural(r.Replicas, "replica"))
+}
+
 func (p *page) question(r *lab.Result) {
 	if r.Runtime == lab.NoRuntime {
 		p.loadQuestion(r)
 		return
 	}
-	p.heading(1, fmt.Sprintf("%s on %s: %s behind one port", prose(r.Strategy), prose(r.Runtime), plural(r.Replicas, "replica")))
+	p.heading(1, prose(title(r)))
 	p.heading(2, "Question")
 	p.block(fmt.Sprintf("A client on %s makes %s, %s, to %s behind one port. "+
 		"How does %s spread the connections, how long do the requests take, and is any lost?",
@@ -58,7 +66,7 @@ func (p *page) question(r *lab.Result) {
 
 // loadQuestion is that of a load on a server that ran already.
 func (p *page) loadQuestion(r *lab.Result) {
-	p.heading(1, prose(r.Summary))
+	p.heading(1, prose(title(r)))
 	p.heading(2, "Question")
 	p.block(fmt.Sprintf("A client on %s makes %s, %s, to a server that runs already. "+
 		"How long do the requests take, who answers them, and is any lost?",

@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	"image/color"
-	"io"
 	"math"
 	"strconv"
 
@@ -20,13 +19,24 @@ type noPlotError struct{ reason string }
 
 func (e *noPlotError) Error() string { return e.reason }
 
-// The size of a plot, in points: as wide as the text of a code host, and half as high.
-const (
-	plotWidth   = vg.Length(680)
-	plotHeight  = vg.Length(340)
-	legendWidth = vg.Length(140)
-	plotMargin  = vg.Length(8)
+// plotMargin is what is left free around a plot, in points.
+const plotMargin = vg.Length(8)
+
+// frame is what a plot is drawn into.
+type frame struct {
+	width, height vg.Length // of the plot without a legend below it
+	side          vg.Length // for a legend at the right; 0: it is below
+}
+
+// The frames: as wide as the text of a code host and half as high, and for a
+// telephone held upright, where smaller letters would not be read.
+var (
+	wide   = frame{width: 680, height: 340, side: 140}
+	narrow = frame{width: 350, height: 280}
 )
+
+// data is how wide the part with the data is, about.
+func (f frame) data() vg.Length { return f.width - f.side - 70 }
 
 // The colours are those of Okabe and Ito, "Color Universal Design" (2008),
 // which readers with any common colour blindness can tell apart. Yellow is left
@@ -48,13 +58,15 @@ var (
 
 var sans = font.Font{Typeface: "Liberation", Variant: "Sans"}
 
-// chart is a plot whose legend stands to its right, where it hides nothing.
+// chart is a plot whose legend stands beside or below it, where it hides nothing.
 type chart struct {
 	*plot.Plot
-	legend plot.Legend
+	frame   frame
+	legend  plot.Legend
+	entries int // of the legend
 }
 
-func newChart(title, x, y string) *chart {
+func newChart(f frame, title, x, y string) *chart {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
 	p.Title.TextStyle.Font = font.From(sans, 14)
@@ -65,7 +77,7 @@ func newChart(title, x, y string) *chart {
 		a.Tick.Label.Font = font.From(sans, 11)
 		a.Padding = 0
 	}
-	c := &chart{Plot: p, legend: plot.NewLegend()}
+	c := &chart{Plot: p, frame: f, legend: plot.NewLegend()}
 	c.legend.TextStyle.Font = font.From(sans, 11)
 	c.legend.Top, c.legend.Left = true, true
 	c.legend.Padding = vg.Points(4)
@@ -106,30 +118,71 @@ func (evenly) Ticks(low, high float64) []plot.Tick {
 	return ticks
 }
 
+// explain adds an entry to the legend.
+func (c *chart) explain(name string, how plot.Thumbnailer) {
+	c.legend.Add(name, how)
+	c.entries++
+}
+
+// below is the height of a legend that stands below the plot.
+func (c *chart) below() vg.Length {
+	const entry = vg.Length(17) // with the gap to the next
+	if c.frame.side > 0 {
+		return 0
+	}
+	return entry * vg.Length(c.entries)
+}
+
 func (c *chart) draw(to draw.Canvas) {
 	to.SetColor(color.White)
 	to.Fill(to.Rectangle.Path())
 	inner := draw.Crop(to, plotMargin, -plotMargin, plotMargin, -plotMargin)
-	c.Plot.Draw(draw.Crop(inner, 0, -legendWidth, 0, 0))
-	side := draw.Crop(inner, inner.Max.X-inner.Min.X-legendWidth+plotMargin, 0, 0, 0)
+	if c.frame.side == 0 {
+		const indent = 30 // points: about where the data begin
+		c.Plot.Draw(draw.Crop(inner, 0, 0, c.below(), 0))
+		c.legend.Draw(draw.Crop(inner, indent, 0, 0, c.below()-inner.Max.Y+inner.Min.Y))
+		return
+	}
+	c.Plot.Draw(draw.Crop(inner, 0, -c.frame.side, 0, 0))
+	side := draw.Crop(inner, inner.Max.X-inner.Min.X-c.frame.side+plotMargin, 0, 0, 0)
 	c.legend.YOffs = -vg.Points(28) // level with the data, below the title
 	c.legend.Draw(side)
 }
 
-// writeSVG draws the chart as SVG. Its font is named, not embedded, since it
+// svg draws the chart as SVG. Its font is named, not embedded, since it
 // would be fifty times as large as the rest; Arial and Helvetica have the same
 // widths as Liberation Sans, so that labels fit wherever one of them is there.
-func (c *chart) writeSVG(w io.Writer) error {
-	canvas := vgsvg.New(plotWidth, plotHeight)
+func (c *chart) svg() ([]byte, error) {
+	canvas := vgsvg.New(c.frame.width, c.frame.height+c.below())
 	c.draw(draw.New(canvas))
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
-		return err
+		return nil, err
 	}
-	_, err := w.Write(bytes.ReplaceAll(b.Bytes(),
+	return bytes.ReplaceAll(b.Bytes(),
 		[]byte("font-family:Liberation Sans;"),
-		[]byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")))
-	return err
+		[]byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")), nil
+}
+
+// picture is a plot as SVG, in both frames.
+type picture struct{ wide, narrow []byte }
+
+// pictureOf draws a plot in both frames.
+func pictureOf(draw func(frame) (*chart, error)) (picture, error) {
+	var p picture
+	for _, x := range []struct {
+		to *[]byte
+		in frame
+	}{{&p.wide, wide}, {&p.narrow, narrow}} {
+		c, err := draw(x.in)
+		if err != nil {
+			return picture{}, err
+		}
+		if *x.to, err = c.svg(); err != nil {
+			return picture{}, err
+		}
+	}
+	return p, nil
 }
 
 // shorten cuts text of outside so that it fits beside or below a plot.

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"io"
 	"math"
 	"strconv"
 	"time"
@@ -18,20 +17,16 @@ import (
 // plotLatency draws the empirical distribution function of the latency, a line
 // for each instance. It returns a [noPlotError] where fewer than two requests were
 // answered.
-func plotLatency(w io.Writer, r *lab.Result, samples lab.Samples) error {
-	c, err := latencyChart(r, samples)
-	if err != nil {
-		return err
-	}
-	return c.writeSVG(w)
-}
-
-func latencyChart(r *lab.Result, samples lab.Samples) (*chart, error) {
+func plotLatency(r *lab.Result, samples lab.Samples) (picture, error) {
 	curves, err := curvesOf(r, samples)
 	if err != nil {
-		return nil, err
+		return picture{}, err
 	}
-	c := newChart("Latency of the requests that were answered",
+	return pictureOf(func(f frame) (*chart, error) { return latencyChart(f, curves) })
+}
+
+func latencyChart(f frame, curves []curve) (*chart, error) {
+	c := newChart(f, "Latency of the requests that were answered",
 		"latency from the due time (ms, logarithmic)", "requests answered within (%)")
 	c.grid(true, true)
 	lo, hi := time.Duration(math.MaxInt64), time.Duration(0)
@@ -44,7 +39,7 @@ func latencyChart(r *lab.Result, samples lab.Samples) (*chart, error) {
 		line.StepStyle = plotter.PostStep
 		c.Add(line)
 		if cv.name != "" {
-			c.legend.Add(shorten(cv.name, 20), line)
+			c.explain(shorten(cv.name, 20), line)
 		}
 		lo, hi = min(lo, cv.latency.Rank(1)), max(hi, cv.latency.Rank(cv.latency.Count()))
 	}

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"io"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -21,20 +20,16 @@ const boundedBars = 100
 // plotShares draws a bar for each instance's share of the connections, with
 // its interval and the expected share. It returns a [noPlotError] where no
 // connection reached an instance.
-func plotShares(w io.Writer, r *lab.Result) error {
-	c, err := sharesChart(r)
-	if err != nil {
-		return err
-	}
-	return c.writeSVG(w)
+func plotShares(r *lab.Result) (picture, error) {
+	return pictureOf(func(f frame) (*chart, error) { return sharesChart(f, r) })
 }
 
-func sharesChart(r *lab.Result) (*chart, error) {
+func sharesChart(f frame, r *lab.Result) (*chart, error) {
 	if !served(r) {
 		return nil, &noPlotError{"no connection is known to have reached a replica"}
 	}
 	all := portions(r)
-	c := newChart("Connections by instance", "instance", "share of connections (%)")
+	c := newChart(f, "Connections by instance", "instance", "share of connections (%)")
 	c.grid(false, true)
 	c.Y.Tick.Marker, c.X.Tick.Marker = evenly{}, evenly{}
 	if err := c.addBars(all); err != nil {
@@ -70,7 +65,7 @@ func (c *chart) addBars(all []portion) error {
 	for i, in := range all {
 		heights[i] = 100 * in.Share
 	}
-	room := float64(plotWidth-legendWidth-70) / float64(len(all))
+	room := float64(c.frame.data()) / float64(len(all))
 	filled := 0.7
 	if len(all) > namedBars {
 		filled = 1 // a gap would be thinner than a pixel
@@ -81,7 +76,7 @@ func (c *chart) addBars(all []portion) error {
 	}
 	bars.XMin, bars.Color, bars.LineStyle.Width = 1, skyBlue, 0
 	c.Add(bars)
-	c.legend.Add("share", bars)
+	c.explain("share", bars)
 	return nil
 }
 
@@ -97,7 +92,7 @@ func (c *chart) addExpected(all []portion) error {
 	}
 	line.LineStyle = draw.LineStyle{Color: vermilion, Width: vg.Points(1.5), Dashes: []vg.Length{6, 3}}
 	c.Add(line)
-	c.legend.Add("expected share", line)
+	c.explain("expected share", line)
 	return nil
 }
 
@@ -128,7 +123,7 @@ func (c *chart) addIntervals(all []portion, r *lab.Result) error {
 		bars.LineStyle, bars.CapWidth = draw.LineStyle{Color: grey, Width: vg.Points(0.4)}, 0
 	}
 	c.Add(bars)
-	c.legend.Add(confidence(*v)+"interval", &plotter.Line{LineStyle: bars.LineStyle})
+	c.explain(confidence(*v)+"interval", &plotter.Line{LineStyle: bars.LineStyle})
 	return nil
 }
 
@@ -147,8 +142,8 @@ func (c *chart) nameBars(all []portion) {
 	}
 	c.X.Tick.Marker = plot.ConstantTicks(ticks)
 	c.X.Tick.Length = 0
-	const charactersAcross = 75 // that fit below the axis
-	if longest*len(all) > charactersAcross {
+	const character = 6.3 // points, of the widest usual one
+	if vg.Length(character*float64(longest*len(all))) > c.frame.data() {
 		c.X.Tick.Label.Rotation = 0.6 // radians
 		c.X.Tick.Label.XAlign, c.X.Tick.Label.YAlign = draw.XRight, draw.YTop
 	}

@@ -65,10 +65,10 @@ func TestPlotsAreDrawnOrTheReasonIsGiven(t *testing.T) {
 			r.Fleet = []lab.Replica{{Instance: "foo", Weight: 1}, {Instance: "bar", Weight: 1}}
 			r.Fold(c.samples, nil)
 			r.Verdicts = []lab.Verdict{{Shares: shareIntervals(r)}}
-			var b bytes.Buffer
-			drawn(t, c.shares, &b, plotShares(&b, r))
-			b.Reset()
-			drawn(t, c.latency, &b, plotLatency(&b, r, c.samples))
+			p, err := plotShares(r)
+			drawn(t, c.shares, p, err)
+			p, err = plotLatency(r, c.samples)
+			drawn(t, c.latency, p, err)
 			if err := Write(t.TempDir(), r, c.samples); err != nil {
 				t.Error(err)
 			}
@@ -76,7 +76,7 @@ func TestPlotsAreDrawnOrTheReasonIsGiven(t *testing.T) {
 	}
 }
 
-func drawn(t *testing.T, want bool, svg *bytes.Buffer, err error) {
+func drawn(t *testing.T, want bool, p picture, err error) {
 	t.Helper()
 	if !want {
 		if none, ok := errors.AsType[*noPlotError](err); !ok || none.reason == "" {
@@ -87,35 +87,32 @@ func drawn(t *testing.T, want bool, svg *bytes.Buffer, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Contains(svg.Bytes(), []byte("NaN")) || bytes.Contains(svg.Bytes(), []byte("Inf")) {
-		t.Error("the plot has a number that is not finite")
-	}
-	if len(words(t, svg.Bytes())) < 5 {
-		t.Errorf("too few labels: %q", words(t, svg.Bytes()))
+	for _, svg := range [][]byte{p.wide, p.narrow} {
+		if bytes.Contains(svg, []byte("NaN")) || bytes.Contains(svg, []byte("Inf")) {
+			t.Error("the plot has a number that is not finite")
+		}
+		if len(words(t, svg)) < 5 {
+			t.Errorf("too few labels: %q", words(t, svg))
+		}
 	}
 }
 
 func TestPlotNamesAFewInstancesAndNumbersMany(t *testing.T) {
 	for _, f := range fixtures() {
 		r, samples := f.make()
-		for name, plot := range map[string]func(io.Writer) error{
-			sharesFile:  func(w io.Writer) error { return plotShares(w, r) },
-			latencyFile: func(w io.Writer) error { return plotLatency(w, r, samples) },
-		} {
-			var b bytes.Buffer
-			err := plot(&b)
-			if _, none := errors.AsType[*noPlotError](err); none {
-				continue
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			labels := words(t, b.Bytes())
-			if len(labels) > 40 {
-				t.Errorf("%s of %s: %d labels", name, f.name, len(labels))
-			}
-			if all := strings.Join(labels, "\n"); !strings.Contains(all, "(%)") {
-				t.Errorf("%s of %s: no unit on the axis: %q", name, f.name, labels)
+		plots, err := plotsOf(r, samples)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, p := range plots {
+			for _, svg := range [][]byte{p.wide, p.narrow} {
+				labels := words(t, svg)
+				if len(labels) > 40 {
+					t.Errorf("%s of %s: %d labels", name, f.name, len(labels))
+				}
+				if all := strings.Join(labels, "\n"); !strings.Contains(all, "(%)") {
+					t.Errorf("%s of %s: no unit on the axis: %q", name, f.name, labels)
+				}
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 // The files of a report.
 const (
 	reportFile  = "report.md"
+	pageFile    = "report.html"
 	resultFile  = "result.json"
 	samplesFile = "samples.bin.gz"
 	earlierFile = "samples.csv.gz" // in place of it, of an earlier portlab
@@ -97,28 +99,54 @@ func vacant(dir string, run lab.RunID) (there bool, err error) {
 // fill writes all files of a report and returns their names; a plot that these
 // data cannot have is not among them.
 func fill(dir string, r *lab.Result, all lab.Samples) ([]string, error) {
-	writers := []struct {
-		name  string
-		write func(io.Writer) error
-	}{
-		{samplesFile, func(w io.Writer) error { return samples.Encode(w, all) }},
-		{resultFile, func(w io.Writer) error { return JSON(w, r) }},
-		{sharesFile, func(w io.Writer) error { return plotShares(w, r) }},
-		{latencyFile, func(w io.Writer) error { return plotLatency(w, r, all) }},
-		{reportFile, func(w io.Writer) error { return writeMarkdown(w, r, all) }},
+	plots, err := plotsOf(r, all)
+	if err != nil {
+		return nil, err
 	}
-	var names []string
-	for _, f := range writers {
-		err := create(filepath.Join(dir, f.name), f.write)
+	var markdown bytes.Buffer
+	if err := writeMarkdown(&markdown, r, all); err != nil {
+		return nil, err
+	}
+	writers := map[string]func(io.Writer) error{
+		samplesFile: func(w io.Writer) error { return samples.Encode(w, all) },
+		resultFile:  func(w io.Writer) error { return JSON(w, r) },
+		reportFile:  func(w io.Writer) error { return writeAll(w, markdown.Bytes()) },
+		pageFile:    func(w io.Writer) error { return writePage(w, title(r), markdown.Bytes(), plots) },
+	}
+	for name, p := range plots {
+		writers[name] = func(w io.Writer) error { return writeAll(w, p.wide) }
+	}
+	names := sortedKeys(writers)
+	for _, name := range names {
+		if err := create(filepath.Join(dir, name), writers[name]); err != nil {
+			return nil, err
+		}
+	}
+	return names, all.Err()
+}
+
+func writeAll(w io.Writer, data []byte) error {
+	_, err := w.Write(data)
+	return err
+}
+
+// plotsOf draws the plots that these data can have, by the names of their files.
+func plotsOf(r *lab.Result, all lab.Samples) (map[string]picture, error) {
+	plots := map[string]picture{}
+	for name, draw := range map[string]func() (picture, error){
+		sharesFile:  func() (picture, error) { return plotShares(r) },
+		latencyFile: func() (picture, error) { return plotLatency(r, all) },
+	} {
+		p, err := draw()
 		if _, none := errors.AsType[*noPlotError](err); none {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		names = append(names, f.name)
+		plots[name] = p
 	}
-	return names, all.Err()
+	return plots, nil
 }
 
 // create writes a file. Where there is nothing to write, there is no file.
