@@ -6,7 +6,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Interval is a confidence interval of a probability.
+// Interval is a confidence interval, both ends included.
 type Interval struct{ Low, High float64 }
 
 // Wilson is Wilson's score interval of a probability after hits among n trials
