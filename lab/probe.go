@@ -14,8 +14,17 @@ import (
 // is counted: a fresh network sometimes drops traffic in its first second.
 const readyStreak = 5
 
+// defaultPatience is how long a front may take until it answers.
+const defaultPatience = 20 * time.Second
+
+// ErrSilent is what errors.Is finds where a front never answered.
+var ErrSilent = errors.New("the front did not answer")
+
 func (t *Trial) awaitFront(ctx context.Context, at Place, targets []netip.AddrPort) error {
-	const patience = 20 * time.Second
+	patience := t.Patience
+	if patience == 0 {
+		patience = defaultPatience
+	}
 	deadline := time.Now().Add(patience)
 	streak := max(readyStreak, 2*len(targets))
 	probe := t.Plan
@@ -37,7 +46,7 @@ func (t *Trial) awaitFront(ctx context.Context, at Place, targets []netip.AddrPo
 		}
 		good = 0
 		if time.Now().After(deadline) {
-			return fmt.Errorf("the front %s did not answer within %s: %s (%s)", one[0], patience, last.Fault, last.Detail)
+			return fmt.Errorf("%w: %s within %s: %s (%s)", ErrSilent, one[0], patience, last.Fault, last.Detail)
 		}
 		select {
 		case <-ctx.Done():

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Trial is one strategy, runtime, vantage, plan and its claims: what
@@ -18,11 +19,16 @@ type Trial struct {
 	Claims   []Claim // fixed before the run
 	Asked    int     // the first so many claims were asked for: refuted, they fail the run
 	Driver   Driver
-	Prober   Driver   // of single requests, until the front answers; nil: Driver
+	Prober   Driver // of single requests, until the front answers; nil: Driver
+	// Patience is how long the front may take until it answers; 0: 20 s.
+	Patience time.Duration
 	Recorder Recorder // of the samples; nil: in memory
 	Journal  Journal
-	Command  []string    // that reproduces it
-	Watch    func(Event) // may be nil
+	// Recognise names what the balancer seems to do, whatever was claimed; nil: it
+	// is not named.
+	Recognise func(Evidence) Behaviour
+	Command   []string    // that reproduces it
+	Watch     func(Event) // may be nil
 	// Changes are made to what stands, in order; those after the load began in
 	// the order of their times.
 	Changes []Change

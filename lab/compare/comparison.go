@@ -186,9 +186,12 @@ type Trait struct {
 	// Answer is yes, no, or "cannot tell"; for a trait that is a quantity it is
 	// empty and Value counts.
 	Answer string `json:"answer,omitempty"`
-	Value  string `json:"value"`            // what the cell shows
-	Detail string `json:"detail"`           // one sentence: how it was found, or why not
-	Folder string `json:"folder,omitempty"` // of the run that shows it, relative to the comparison's
+	Value  string `json:"value"` // what the cell shows
+	// Number is the value of a trait that is a quantity, in the unit of its
+	// metric, or a fraction of one; null for others.
+	Number *float64 `json:"number"`
+	Detail string   `json:"detail"`           // one sentence: how it was found, or why not
+	Folder string   `json:"folder,omitempty"` // of the run that shows it, relative to the comparison's
 }
 
 // Advice is one sentence on which to use, and the rule that it follows from.
