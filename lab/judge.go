@@ -20,11 +20,15 @@ func (t *Trial) conclude(res *Result, samples Samples, accepted map[string]uint6
 }
 
 // Judge is the part of [Run] that holds the trial's claims against what was
-// measured.
+// measured. It fills in what the balancer seems to do.
 func (t *Trial) Judge(res *Result, m Measurement, samples Samples) []Verdict {
 	e := Evidence{
 		Measurement: m, Samples: samples, Replicas: res.Fleet,
 		Null: res.Null, Workers: res.Workers, Plan: t.Plan, Vantage: t.Vantage,
+	}
+	if t.Recognise != nil {
+		b := t.Recognise(e)
+		res.Behaviour = &b
 	}
 	var all []Verdict
 	for i, c := range t.Claims {

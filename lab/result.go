@@ -55,7 +55,9 @@ type Result struct {
 	// Warnings say what casts doubt on the figures, one sentence each.
 	Warnings []string `json:"warnings"`
 
-	Verdicts    []Verdict   `json:"verdicts"`
+	Verdicts []Verdict `json:"verdicts"`
+	// Behaviour is what the balancer seems to do; absent where that was not asked.
+	Behaviour   *Behaviour  `json:"behaviour,omitempty"`
 	Environment Environment `json:"environment"`
 	Timings     Timings     `json:"timings_ns"`
 

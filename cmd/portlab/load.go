@@ -73,7 +73,7 @@ func (a *app) doLoad(c *cobra.Command, urls []string, f *loadFlags) error {
 	if f.plan.Host == "" && !headless(to.protocol) {
 		f.plan.Host = to.host
 	}
-	t := &lab.Trial{Claims: claims, Asked: asked, Vantage: to.vantage()}
+	t := &lab.Trial{Claims: claims, Asked: asked, Recognise: claim.Recognise, Vantage: to.vantage()}
 	if t.Plan, err = f.resolve(c, to.protocol); err != nil {
 		return err
 	}

@@ -135,7 +135,7 @@ func readAll(dirs []string) (*lab.Result, lab.Samples, error) {
 // judgeAgain folds the samples and holds the claims that a result was held
 // against, by their names, against what that gives.
 func judgeAgain(res *lab.Result, all lab.Samples) error {
-	t := &lab.Trial{Plan: res.Plan, Vantage: res.Vantage}
+	t := &lab.Trial{Plan: res.Plan, Vantage: res.Vantage, Recognise: claim.Recognise}
 	for _, v := range res.Verdicts {
 		c, err := claim.Parse(v.Claim)
 		if err != nil {

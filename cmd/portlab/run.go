@@ -81,7 +81,7 @@ func (a *app) doRun(c *cobra.Command, strategy string, f *runFlags) error {
 	if err != nil {
 		return err
 	}
-	t.Claims, t.Asked = claims, asked
+	t.Claims, t.Asked, t.Recognise = claims, asked, claim.Recognise
 	passed, err := a.choose(ctx, t, f.runtime)
 	if err != nil {
 		return err
