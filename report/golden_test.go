@@ -34,11 +34,8 @@ func TestGolden(t *testing.T) {
 	for _, f := range fixtures() {
 		t.Run(f.name, func(t *testing.T) {
 			r, samples := f.make()
-			var markdown, text bytes.Buffer
-			if err := writeMarkdown(&markdown, r, samples); err != nil {
-				t.Fatal(err)
-			}
-			golden(t, f.name+".md", markdown.Bytes())
+			golden(t, f.name+".md", markdown(t, r, samples))
+			var text bytes.Buffer
 			if err := Text(&text, r, false); err != nil {
 				t.Fatal(err)
 			}

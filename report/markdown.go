@@ -9,8 +9,8 @@ import (
 	"github.com/portlab/portlab/lab"
 )
 
-// writeMarkdown writes report.md. Its plots lie beside it.
-func writeMarkdown(w io.Writer, r *lab.Result, samples lab.Samples) error {
+// writeMarkdown writes report.md, which shows those of its plots that there are.
+func writeMarkdown(w io.Writer, r *lab.Result, samples lab.Samples, plots map[string]picture) error {
 	p := &page{}
 	p.question(r)
 	p.doubts(r)
@@ -22,6 +22,7 @@ func writeMarkdown(w io.Writer, r *lab.Result, samples lab.Samples) error {
 	}
 	p.distribution(r)
 	p.latency(r)
+	p.overTime(plots)
 	p.client(r)
 	p.faults(r, samples)
 	p.caveats(r)

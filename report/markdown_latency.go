@@ -46,6 +46,15 @@ func (p *page) latencyPlot(r *lab.Result) {
 	p.block(fmt.Sprintf("![Distribution of the latency by instance](%s)", latencyFile))
 }
 
+func (p *page) overTime(plots map[string]picture) {
+	if _, there := plots[timelineFile]; !there {
+		return
+	}
+	p.heading(2, "Over time")
+	p.block("What became of the requests, by when they were due. Where some failed, the time is coloured.")
+	p.block(fmt.Sprintf("![Requests and their latency over time](%s)", timelineFile))
+}
+
 func phases(r *lab.Result) *grid {
 	g := quantileGrid("until")
 	if r.Connect.Max > 0 { // else all connections stood before

@@ -91,8 +91,12 @@ func unescaped(s []byte) []byte {
 
 func markdown(t *testing.T, r *lab.Result, samples lab.SampleList) []byte {
 	t.Helper()
+	plots, err := plotsOf(r, samples)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var b bytes.Buffer
-	if err := writeMarkdown(&b, r, samples); err != nil {
+	if err := writeMarkdown(&b, r, samples, plots); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -100,7 +104,7 @@ func markdown(t *testing.T, r *lab.Result, samples lab.SampleList) []byte {
 
 func TestSectionsStandInTheirOrder(t *testing.T) {
 	want := []string{"Question", "Verdict", "Environment", "Path of a packet", "The same by hand",
-		"Distribution of connections", "Latency", "Faults", "Caveats", "Where the wall time went", "How to reproduce"}
+		"Distribution of connections", "Latency", "Over time", "Faults", "Caveats", "Where the wall time went", "How to reproduce"}
 	for _, f := range fixtures() {
 		r, samples := f.make()
 		want := slices.Clone(want)
@@ -213,7 +217,7 @@ func TestReportSpeaksOnlyOfPlotsThatAreThere(t *testing.T) {
 			t.Fatal(err)
 		}
 		files := contents(t, dir)
-		for _, plot := range []string{sharesFile, latencyFile} {
+		for _, plot := range []string{sharesFile, latencyFile, timelineFile} {
 			_, there := files[plot]
 			if spoken := strings.Contains(files[reportFile], "("+plot+")"); spoken != there {
 				t.Errorf("%s: %s is there: %v; the report shows it: %v", f.name, plot, there, spoken)

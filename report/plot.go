@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"image/color"
 	"math"
-	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -19,8 +18,10 @@ type noPlotError struct{ reason string }
 
 func (e *noPlotError) Error() string { return e.reason }
 
-// plotMargin is what is left free around a plot, in points.
-const plotMargin = vg.Length(8)
+const (
+	plotMargin  = vg.Length(8)  // that is left free around a plot, in points
+	legendEntry = vg.Length(17) // of a legend, with the gap to the next, in points
+)
 
 // frame is what a plot is drawn into.
 type frame struct {
@@ -63,7 +64,8 @@ type chart struct {
 	*plot.Plot
 	frame   frame
 	legend  plot.Legend
-	entries int // of the legend
+	entries int    // of the legend
+	lower   *chart // below it, with the same horizontal axis; nil: none
 }
 
 func newChart(f frame, title, x, y string) *chart {
@@ -113,7 +115,7 @@ func (evenly) Ticks(low, high float64) []plot.Tick {
 	}
 	var ticks []plot.Tick
 	for i := math.Ceil(low / step); i*step <= high; i++ {
-		ticks = append(ticks, plot.Tick{Value: i * step, Label: strconv.FormatFloat(i*step, 'g', 4, 64)})
+		ticks = append(ticks, plot.Tick{Value: i * step, Label: figure(i*step, 4)})
 	}
 	return ticks
 }
@@ -124,36 +126,73 @@ func (c *chart) explain(name string, how plot.Thumbnailer) {
 	c.entries++
 }
 
-// below is the height of a legend that stands below the plot.
+// panels are a chart and those below it.
+func (c *chart) panels() []*chart {
+	if c == nil {
+		return nil
+	}
+	return append([]*chart{c}, c.lower.panels()...)
+}
+
+// below is the height of the legends that stand below the plot.
 func (c *chart) below() vg.Length {
-	const entry = vg.Length(17) // with the gap to the next
 	if c.frame.side > 0 {
 		return 0
 	}
-	return entry * vg.Length(c.entries)
+	n := 0
+	for _, p := range c.panels() {
+		n += p.entries
+	}
+	return legendEntry * vg.Length(n)
+}
+
+// height is that of the whole picture.
+func (c *chart) height() vg.Length {
+	return c.frame.height*vg.Length(len(c.panels())) + c.below()
 }
 
 func (c *chart) draw(to draw.Canvas) {
 	to.SetColor(color.White)
 	to.Fill(to.Rectangle.Path())
 	inner := draw.Crop(to, plotMargin, -plotMargin, plotMargin, -plotMargin)
-	if c.frame.side == 0 {
-		const indent = 30 // points: about where the data begin
-		c.Plot.Draw(draw.Crop(inner, 0, 0, c.below(), 0))
-		c.legend.Draw(draw.Crop(inner, indent, 0, 0, c.below()-inner.Max.Y+inner.Min.Y))
-		return
+	data := draw.Crop(inner, 0, -c.frame.side, c.below(), 0)
+	const indent = 30 // points: about where the data begin
+	key := draw.Crop(inner, indent, 0, 0, c.below()-inner.Max.Y+inner.Min.Y)
+	for i, part := range c.divide(data) {
+		p := c.panels()[i]
+		p.Plot.Draw(part)
+		if c.frame.side > 0 {
+			const title = 28 // points: the legend is level with the data, below it
+			key = part
+			key.Min.X, key.Max.X, key.Max.Y = data.Max.X+plotMargin, inner.Max.X, part.Max.Y-title
+		}
+		p.legend.Draw(key)
+		key.Max.Y -= legendEntry * vg.Length(p.entries)
 	}
-	c.Plot.Draw(draw.Crop(inner, 0, -c.frame.side, 0, 0))
-	side := draw.Crop(inner, inner.Max.X-inner.Min.X-c.frame.side+plotMargin, 0, 0, 0)
-	c.legend.YOffs = -vg.Points(28) // level with the data, below the title
-	c.legend.Draw(side)
+}
+
+// divide gives each panel its part of the canvas, with their data one above
+// the other.
+func (c *chart) divide(to draw.Canvas) []draw.Canvas {
+	var rows [][]*plot.Plot
+	for _, p := range c.panels() {
+		rows = append(rows, []*plot.Plot{p.Plot})
+	}
+	if len(rows) == 1 {
+		return []draw.Canvas{to}
+	}
+	var parts []draw.Canvas
+	for _, row := range plot.Align(rows, draw.Tiles{Cols: 1, Rows: len(rows), PadY: plotMargin}, to) {
+		parts = append(parts, row...)
+	}
+	return parts
 }
 
 // svg draws the chart as SVG. Its font is named, not embedded, since it
 // would be fifty times as large as the rest; Arial and Helvetica have the same
 // widths as Liberation Sans, so that labels fit wherever one of them is there.
 func (c *chart) svg() ([]byte, error) {
-	canvas := vgsvg.New(c.frame.width, c.frame.height+c.below())
+	canvas := vgsvg.New(c.frame.width, c.height())
 	c.draw(draw.New(canvas))
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {

@@ -16,13 +16,14 @@ import (
 
 // The files of a report.
 const (
-	reportFile  = "report.md"
-	pageFile    = "report.html"
-	resultFile  = "result.json"
-	samplesFile = "samples.bin.gz"
-	earlierFile = "samples.csv.gz" // in place of it, of an earlier portlab
-	sharesFile  = "shares.svg"
-	latencyFile = "latency.svg"
+	reportFile   = "report.md"
+	pageFile     = "report.html"
+	resultFile   = "result.json"
+	samplesFile  = "samples.bin.gz"
+	earlierFile  = "samples.csv.gz" // in place of it, of an earlier portlab
+	sharesFile   = "shares.svg"
+	latencyFile  = "latency.svg"
+	timelineFile = "timeline.svg"
 )
 
 // Write makes the report of a result in dir, and dir itself where there is
@@ -104,7 +105,7 @@ func fill(dir string, r *lab.Result, all lab.Samples) ([]string, error) {
 		return nil, err
 	}
 	var markdown bytes.Buffer
-	if err := writeMarkdown(&markdown, r, all); err != nil {
+	if err := writeMarkdown(&markdown, r, all, plots); err != nil {
 		return nil, err
 	}
 	writers := map[string]func(io.Writer) error{
@@ -134,8 +135,9 @@ func writeAll(w io.Writer, data []byte) error {
 func plotsOf(r *lab.Result, all lab.Samples) (map[string]picture, error) {
 	plots := map[string]picture{}
 	for name, draw := range map[string]func() (picture, error){
-		sharesFile:  func() (picture, error) { return plotShares(r) },
-		latencyFile: func() (picture, error) { return plotLatency(r, all) },
+		sharesFile:   func() (picture, error) { return plotShares(r) },
+		latencyFile:  func() (picture, error) { return plotLatency(r, all) },
+		timelineFile: func() (picture, error) { return plotTimeline(r, all) },
 	} {
 		p, err := draw()
 		if _, none := errors.AsType[*noPlotError](err); none {
@@ -172,7 +174,7 @@ func replace(dir, stage string, files []string) error {
 			return fmt.Errorf("put the report into place: %w", err)
 		}
 	}
-	for _, name := range []string{sharesFile, latencyFile, earlierFile} {
+	for _, name := range []string{sharesFile, latencyFile, timelineFile, earlierFile} {
 		if has[name] {
 			continue
 		}

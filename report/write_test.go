@@ -64,7 +64,7 @@ func TestWriteLeavesNothingAside(t *testing.T) {
 	dir := filepath.Join(parent, "out")
 	put(t, dir, fixtures()[0])
 	put(t, dir, fixtures()[0])
-	if got := sortedKeys(contents(t, dir)); !cmp.Equal(got, []string{latencyFile, pageFile, reportFile, resultFile, samplesFile, sharesFile}) {
+	if got := sortedKeys(contents(t, dir)); !cmp.Equal(got, []string{latencyFile, pageFile, reportFile, resultFile, samplesFile, sharesFile, timelineFile}) {
 		t.Errorf("files: %v", got)
 	}
 	entries, err := os.ReadDir(parent)
