@@ -27,10 +27,8 @@ type reference struct {
 		Confidence float64
 		Intervals  [][2]float64
 	}
-	ClopperPearson []struct {
-		Hits, N   int
-		Low, High float64
-	} `json:"clopper_pearson"`
+	ClopperPearson []proportion `json:"clopper_pearson"`
+	Wilson         []proportion
 	Noncentral []struct{ X, DF, Lambda, Survival float64 }
 	Order      []struct {
 		Name                    string
@@ -44,6 +42,11 @@ type reference struct {
 		DF                              int
 		Statistic, P, Cramer, Corrected float64
 	}
+}
+
+type proportion struct {
+	Hits, N   int
+	Low, High float64
 }
 
 func readReference(t *testing.T) reference {
@@ -134,6 +137,14 @@ func TestIntervalsAgreeWithStatsmodels(t *testing.T) {
 		got := ClopperPearson(c.Hits, c.N, 0.95)
 		near(t, "Clopper-Pearson low", got.Low, c.Low, 1e-9)
 		near(t, "Clopper-Pearson high", got.High, c.High, 1e-9)
+	}
+}
+
+func TestWilsonAgreesWithStatsmodels(t *testing.T) {
+	for _, c := range readReference(t).Wilson {
+		got := Wilson(c.Hits, c.N, 0.95)
+		near(t, "low", got.Low, c.Low, 1e-9)
+		near(t, "high", got.High, c.High, 1e-9)
 	}
 }
 

@@ -15,6 +15,7 @@ from fractions import Fraction
 import numpy as np
 from scipy import stats
 from scipy.stats import contingency
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import multinomial_proportions_confint, proportion_confint
 
 
@@ -81,8 +82,61 @@ def intervals(counts, confidence):
     return {"counts": counts, "confidence": confidence, "intervals": ci.tolist()}
 
 
+def ranks(name, x, y, method):
+    """Mann-Whitney. With ties scipy has no exact law: every deal is gone through."""
+    u = lambda a, b: sum((i > j) + (i == j) / 2 for i in a for j in b)
+    seen = u(x, y)
+    if method == "deals":
+        pool, law = x + y, []
+        for c in itertools.combinations(range(len(pool)), len(x)):
+            law.append(u([pool[i] for i in c], [pool[i] for i in range(len(pool)) if i not in c]))
+        law = np.array(law)
+        p = min(1, 2 * min((law <= seen).mean(), (law >= seen).mean()))
+    else:
+        p = float(stats.mannwhitneyu(x, y, method=method).pvalue)
+    return {"name": name, "x": x, "y": y, "exact": method != "asymptotic", "u": seen, "p": float(p),
+            "a": seen / (len(x) * len(y))}
+
+
+def correlation(name, x, y, method):
+    r = stats.kendalltau(x, y, method=method)
+    return {"name": name, "x": x, "y": y, "exact": method == "exact", "tau": float(r.statistic), "p": float(r.pvalue)}
+
+
+def median_interval(x, confidence):
+    """scipy's symmetric interval of the median; where it is not the shortest,
+    one end may be moved in and the confidence still be kept."""
+    r = stats.quantile_test(x, p=0.5).confidence_interval(confidence)
+    s, n = sorted(x), len(x)
+    best = None
+    for low in range(1, n + 1):
+        for high in range(low + 1, n + 1):
+            held = stats.binom.cdf(high - 1, n, 0.5) - stats.binom.cdf(low - 1, n, 0.5)
+            if held >= confidence and (best is None or (high - low, abs(low + high - n - 1), low) < best[0]):
+                best = ((high - low, abs(low + high - n - 1), low), held)
+    low = best[0][2] if best else 0
+    high = low + best[0][0] if best else 0
+    return {"x": x, "confidence": confidence, "ok": best is not None,
+            "low": s[low - 1] if best else 0, "high": s[high - 1] if best else 0, "actual": float(best[1]) if best else 0,
+            "symmetric": [float(r.low), float(r.high)] if np.isfinite(r.low) and np.isfinite(r.high) else None}
+
+
+def bootstrap(name, x, statistic):
+    f = {"mean": np.mean, "median": np.median}[statistic]
+    out = {"name": name, "x": x, "statistic": statistic}
+    for method in ("percentile", "BCa"):
+        ci = stats.bootstrap((x,), f, n_resamples=400_000, batch=10_000, method=method, rng=np.random.default_rng(3)).confidence_interval
+        out[method.lower()] = [float(ci.low), float(ci.high)]
+    return out
+
+
+def holm(p):
+    return {"p": p, "adjusted": multipletests(p, method="holm")[1].tolist()}
+
+
 cascade = [396, 367, 337, 284, 263, 230, 208, 187, 183, 1545]
 rng = np.random.default_rng(1)
+draw = lambda n, at=0.0, digits=9: np.round(rng.normal(at, 1, n), digits).tolist()
 print(json.dumps({
     "fit": [
         fit("article, sandbox", [158, 142], equal(2)),
@@ -124,5 +178,38 @@ print(json.dumps({
         table("silent instance", [[20, 22, 18, 20], [0, 0, 0, 0], [19, 21, 24, 16]]),
         table("ties", [[50, 0, 20, 30], [45, 0, 30, 25], [40, 0, 25, 35]]),
         table("random", rng.integers(5, 40, (10, 4)).tolist()),
+    ],
+    "wilson": [
+        {"hits": h, "n": n, "low": proportion_confint(h, n, 0.05, "wilson")[0], "high": proportion_confint(h, n, 0.05, "wilson")[1]}
+        for h, n in ((0, 300), (3, 300), (1, 10), (977, 100000))
+    ],
+    "mann_whitney": [
+        ranks("no overlap", [1, 2, 3, 4, 5], [6, 7, 8, 9, 10], "exact"),
+        ranks("few", draw(4), draw(7, 1), "exact"),
+        ranks("ten and ten", draw(10), draw(10, 1), "exact"),
+        ranks("fifty and fifty", draw(50), draw(50, 0.4), "exact"),
+        ranks("one and thirty", draw(1, 2), draw(30), "exact"),
+        ranks("few with ties", [1, 2, 2, 3, 5], [2, 3, 3, 4, 6, 7], "deals"),
+        ranks("ties in sixes", draw(6, 0, 0), draw(6, 1, 0), "deals"),
+        ranks("all equal", [3, 3, 3], [3, 3, 3, 3], "deals"),
+        ranks("many", draw(60), draw(51, 0.3), "asymptotic"),
+        ranks("many with ties", draw(30, 0, 0), draw(40, 0.5, 0), "asymptotic"),
+    ],
+    "holm": [holm(p) for p in ([0.01, 0.04, 0.03, 0.005], [0.9, 0.8, 1.0], [0.02, 0.02, 0.02], [1e-9, 0.5, 0.04, 0.04, 0.011])],
+    "kendall": [
+        correlation("rising", list(range(8)), [1, 2, 4, 3, 5, 6, 8, 7], "exact"),
+        correlation("nothing", list(range(20)), draw(20), "exact"),
+        correlation("fifty", list(range(50)), (np.array(draw(50)) + np.arange(50) / 60).tolist(), "exact"),
+        correlation("ties", list(range(12)), [3, 3, 4, 5, 5, 5, 6, 7, 7, 8, 8, 9], "asymptotic"),
+        correlation("ties in both", [1, 1, 2, 2, 3, 3, 4, 5], [2, 1, 2, 3, 3, 1, 4, 4], "asymptotic"),
+        correlation("many", list(range(80)), draw(80), "asymptotic"),
+    ],
+    "median_intervals": [
+        median_interval(x, q) for x in (draw(5), draw(6), draw(10), draw(24), draw(31), draw(100)) for q in (0.9, 0.95, 0.99)
+    ],
+    "bootstrap": [
+        bootstrap("normal", draw(12), "mean"),
+        bootstrap("skewed", np.exp(draw(20)).tolist(), "mean"),
+        bootstrap("median", draw(21), "median"),
     ],
 }, indent=1))
