@@ -20,7 +20,7 @@ import (
 const parallel = 16
 
 // fleet is containers on a network of their own. It implements [lab.Fleet],
-// [lab.Scaler], [lab.Counter] and [lab.Logger].
+// [lab.Scaler], [lab.Counter], [lab.Logger], [lab.Metered] and [lab.Killer].
 type fleet struct {
 	engine *engine
 	spec   lab.FleetSpec
@@ -31,6 +31,7 @@ type fleet struct {
 	own    *kernel.Namespace // the machine's
 	client *kernel.Namespace // the external client's; nil without CAP_NET_ADMIN
 	claims closers
+	meter  *meter
 
 	mu         sync.Mutex
 	blueprint  lab.Blueprint
@@ -53,7 +54,7 @@ func (f *fleet) open(ctx context.Context) error {
 		return err
 	}
 	f.own, f.containers = own, map[string]testcontainers.Container{}
-	f.sidecars = newSidecars(f)
+	f.sidecars, f.meter = newSidecars(f), newMeter()
 	f.host = kernel.NewHost(own, f.sidecars)
 	f.checkUserChain()
 	if err := together(ctx, f.makeImage, f.makeNetwork, f.makeClient); err != nil {

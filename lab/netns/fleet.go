@@ -16,7 +16,8 @@ import (
 )
 
 // fleet is processes in namespaces of their own. It implements
-// [lab.Disposable], [lab.Scaler], [lab.Counter] and [lab.Logger].
+// [lab.Disposable], [lab.Scaler], [lab.Counter], [lab.Logger], [lab.Metered]
+// and [lab.Killer].
 type fleet struct {
 	spec     lab.FleetSpec
 	layout   layout
@@ -30,6 +31,7 @@ type fleet struct {
 	blueprint  lab.Blueprint
 	namespaces map[string]*kernel.Namespace // behind the bridge, by plan.where
 	replicas   map[string]*kernel.Process   // by instance
+	killed     map[string]lab.Consumption   // what they had used, by instance
 	started    int                          // replicas so far, those gone included
 	closed     bool
 }
@@ -37,7 +39,8 @@ type fleet struct {
 func newFleet(spec lab.FleetSpec, binary string) *fleet {
 	return &fleet{
 		spec: spec, layout: layoutOf(spec.Family), binary: binary, blueprint: draft(spec),
-		namespaces: map[string]*kernel.Namespace{}, replicas: map[string]*kernel.Process{}, started: spec.Replicas,
+		namespaces: map[string]*kernel.Namespace{}, replicas: map[string]*kernel.Process{},
+		killed: map[string]lab.Consumption{}, started: spec.Replicas,
 	}
 }
 
