@@ -69,7 +69,7 @@ func (t *Trial) measure(ctx context.Context, stands Standing, res *Result) (Samp
 
 // Offer is the part of [Run] that offers the load to targets, from a place, and
 // records its samples, those of a load that was cut off too. It fills in what
-// the client says of itself.
+// the client says of itself. A load that the trial's monitor ends has not failed.
 func (t *Trial) Offer(ctx context.Context, at Place, targets []netip.AddrPort, res *Result) (Samples, error) {
 	recorder := t.Recorder
 	if recorder == nil {
@@ -78,14 +78,17 @@ func (t *Trial) Offer(ctx context.Context, at Place, targets []netip.AddrPort, r
 	var lost error
 	p := newPulse(t.tell, t.Plan)
 	p.begin()
-	client, err := t.Driver.Drive(ctx, at, t.Plan, targets, func(s Sample) {
+	emit := func(s Sample) {
 		if lost == nil {
 			lost = recorder.Record(s)
 		}
 		p.beat(s)
+	}
+	err := t.watched(ctx, res.Fleet, emit, func(ctx context.Context, emit func(Sample)) (err error) {
+		res.Client, err = t.Driver.Drive(ctx, at, t.Plan, targets, emit)
+		return err
 	})
 	p.end()
-	res.Client = client
 	samples, e := recorder.Samples()
 	return samples, errors.Join(err, lost, e)
 }

@@ -46,6 +46,10 @@ type Plan struct {
 	// the instrumented server's own header.
 	InstanceHeader  string `json:"instance_header,omitempty"`
 	InstancePattern string `json:"instance_pattern,omitempty"`
+	// UntilSettled: the load ends before its planned end as soon as it is settled
+	// whether the shares of connections are as claimed ([Trial.Monitor]), so that
+	// they are judged by a test that one may look at at any time.
+	UntilSettled bool `json:"until_settled,omitempty"`
 }
 
 // DefaultPlan is a closed loop of one worker that opens a new connection for

@@ -22,6 +22,7 @@ type Trial struct {
 	Prober   Driver // of single requests, until the front answers; nil: Driver
 	// Patience is how long the front may take until it answers; 0: 20 s.
 	Patience time.Duration
+	Monitor  Monitor  // ends the load when it has shown enough; nil: it lasts as planned
 	Recorder Recorder // of the samples; nil: in memory
 	Journal  Journal
 	// Recognise names what the balancer seems to do, whatever was claimed; nil: it

@@ -71,6 +71,10 @@ func (c Shares) Judge(e lab.Evidence) lab.Verdict {
 		return v
 	}
 	s := spread{fleet: f, evidence: e, law: law, fit: fit, tolerance: c.TolerancePercent / 100}
+	if e.Plan.UntilSettled && Sequential(e.Null) && !e.Measurement.Outside {
+		s.sequentially(&v)
+		return v
+	}
 	s.intervals = stat.SimultaneousShares(f.counts, Confidence)
 	s.fill(&v)
 	s.decide(&v)
