@@ -14,6 +14,9 @@ type Host interface {
 	// Rules gives the packet filter of one family. It returns an
 	// [UnsupportedError] where there is none or it may not be used.
 	Rules(ip Family) (Rules, error)
+	// Nftables gives the tables of nftables. It returns an [UnsupportedError]
+	// where there are none or they may not be used.
+	Nftables() (Nftables, error)
 	// Sysctls gives the kernel's parameters as the host's namespace sees them.
 	Sysctls() Sysctls
 	// Flows gives the connections that the kernel tracks.

@@ -12,6 +12,7 @@ const (
 	ContainerTrace TraceKind = "container"
 	RuleTrace      TraceKind = "rule" // of a chain that is not the run's own
 	ChainTrace     TraceKind = "chain"
+	TableTrace     TraceKind = "table" // of nftables
 	SysctlTrace    TraceKind = "sysctl"
 	NetworkTrace   TraceKind = "network"
 	LinkTrace      TraceKind = "link"
@@ -22,7 +23,7 @@ const (
 // TraceKinds lists them all, in the order in which they must go.
 func TraceKinds() []TraceKind {
 	return []TraceKind{
-		ProcessTrace, ContainerTrace, RuleTrace, ChainTrace, SysctlTrace,
+		ProcessTrace, ContainerTrace, RuleTrace, ChainTrace, TableTrace, SysctlTrace,
 		NetworkTrace, LinkTrace, ImageTrace, FileTrace,
 	}
 }

@@ -43,6 +43,9 @@ func (id RunID) Comment() string { return "portlab:" + string(id) }
 // characters (XT_EXTENSION_MAXNAMELEN in linux/netfilter/x_tables.h).
 func (id RunID) Chain(part string) string { return "PORTLAB-" + string(id) + "-" + part }
 
+// Table is the name of the run's table of nftables; such names have no hyphen.
+func (id RunID) Table() string { return "portlab_" + string(id) }
+
 // Link is the name of one of the run's network links.
 func (id RunID) Link(part string) string { return "pl" + string(id) + part }
 

@@ -155,7 +155,13 @@ func leftToSteps(s lab.Strategy) bool { return s.Needs().Publish == lab.PublishS
 
 // tracksFlows says whether the kernel tracks the connections by these steps.
 func tracksFlows(steps []lab.Step) bool {
-	return slices.ContainsFunc(steps, func(st lab.Step) bool { _, ok := st.(step.Flows); return ok })
+	return slices.ContainsFunc(steps, func(st lab.Step) bool {
+		switch st.(type) {
+		case step.Flows, step.Table:
+			return true
+		}
+		return false
+	})
 }
 
 func onlySidecars(steps []lab.Step) bool {

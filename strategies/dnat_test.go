@@ -52,27 +52,35 @@ func near(t *testing.T, got []int, shares []float64) {
 	}
 }
 
-func TestDNATIsUniform(t *testing.T) {
-	p := onEngine("aaaaaa")
-	for _, c := range []struct{ replicas, connections int }{{1, 1000}, {2, 30_000}, {3, 300_000}, {10, 30_000}, {100, 30_000}} {
-		t.Run(fmt.Sprint(c.replicas), func(t *testing.T) {
-			to := p.replicas(0, c.replicas)
-			near(t, counts(t, p.exposed(t, dnat{}, to), to, c.connections), lab.Shares(to))
-		})
+// eachNAT runs a test for each of the strategies that rewrite the destination
+// in the kernel and choose at random.
+func eachNAT(t *testing.T, f func(*testing.T, lab.Strategy)) {
+	for _, s := range []lab.Strategy{dnat{}, nft{lab.MethodRandom}} {
+		t.Run(s.Name(), func(t *testing.T) { f(t, s) })
 	}
 }
 
-func TestDNATFollowsWeights(t *testing.T) {
+func TestNATIsUniform(t *testing.T) {
 	p := onEngine("aaaaaa")
-	for _, weights := range [][]float64{{3, 1}, {1, 3}, {0.5, 0.25, 0.25}, {1, 2, 3, 4}, {1000, 1}} {
-		t.Run(fmt.Sprint(weights), func(t *testing.T) {
+	eachNAT(t, func(t *testing.T, s lab.Strategy) {
+		for _, c := range []struct{ replicas, connections int }{{1, 1000}, {2, 30_000}, {3, 300_000}, {10, 30_000}, {100, 30_000}} {
+			to := p.replicas(0, c.replicas)
+			near(t, counts(t, p.exposed(t, s, to), to, c.connections), lab.Shares(to))
+		}
+	})
+}
+
+func TestNATFollowsWeights(t *testing.T) {
+	p := onEngine("aaaaaa")
+	eachNAT(t, func(t *testing.T, s lab.Strategy) {
+		for _, weights := range [][]float64{{3, 1}, {1, 3}, {0.5, 0.25, 0.25}, {1, 2, 3, 4}, {1000, 1}, {0.1, 0.2}} {
 			to := p.replicas(0, len(weights))
 			for i, w := range weights {
 				to[i].Weight = w
 			}
-			near(t, counts(t, p.exposed(t, dnat{}, to), to, 30_000), lab.Shares(to))
-		})
-	}
+			near(t, counts(t, p.exposed(t, s, to), to, 30_000), lab.Shares(to))
+		}
+	})
 }
 
 // Each of n rules takes 1/n of what the rules before it left over.
@@ -100,13 +108,13 @@ func TestDNATNaiveFavoursTheLast(t *testing.T) {
 // reached, and sees the address that the caveats say; from any other, none.
 func TestNATServesEveryVantage(t *testing.T) {
 	for name, p := range places("aaaaaa") {
-		for _, s := range []lab.Strategy{dnat{}, reuseport{}} {
+		for _, s := range append(nftVariants(), dnat{}, reuseport{}) {
 			p = p.of(s)
 			if len(p.steps(t, s, p.replicas(0, 3))) == 0 {
 				continue // the engine does it
 			}
 			for _, v := range lab.Vantages() {
-				t.Run(name+"/"+s.Name()+"/"+string(v), func(t *testing.T) { servesVantage(t, p, s, v) })
+				t.Run(name+"/"+lab.FullName(s)+"/"+string(v), func(t *testing.T) { servesVantage(t, p, s, v) })
 			}
 		}
 	}
@@ -118,7 +126,8 @@ func servesVantage(t *testing.T, p place, s lab.Strategy, v lab.Vantage) {
 	h := p.exposed(t, s, to)
 	packet, saw := p.packet(v)
 	reached := map[netip.AddrPort]bool{}
-	for range 100 { // the caller itself is reached, too
+	for i := range 100 { // the caller itself is reached, too
+		packet.Source = netip.AddrPortFrom(packet.Source.Addr(), uint16(40000+i))
 		got := h.Trace(packet)
 		if !p.facts.Subnet.Contains(got.Destination.Addr()) {
 			continue
@@ -136,9 +145,11 @@ func servesVantage(t *testing.T, p place, s lab.Strategy, v lab.Vantage) {
 }
 
 // What is not meant for the front is as it was without the strategy.
-func TestDNATLeavesOtherTrafficAlone(t *testing.T) {
+func TestNATLeavesOtherTrafficAlone(t *testing.T) { eachNAT(t, leavesOtherTrafficAlone) }
+
+func leavesOtherTrafficAlone(t *testing.T, s lab.Strategy) {
 	p := onEngine("aaaaaa")
-	before, after := p.host(t), p.exposed(t, dnat{}, p.replicas(0, 3))
+	before, after := p.host(t), p.exposed(t, s, p.replicas(0, 3))
 	bridge := p.facts.Bridge
 	// Somebody else's translation of the same port, of an address elsewhere.
 	const others = "iptables -t nat -A PREROUTING -d 203.0.113.9 -p tcp --dport 8080 -j DNAT --to-destination 198.18.0.9:80"
@@ -177,35 +188,41 @@ func TestDNATLeavesOtherTrafficAlone(t *testing.T) {
 }
 
 // What carries UDP leaves TCP alone at the same port, and the other way round.
-func TestDNATIsOfOneTransport(t *testing.T) {
+func TestNATIsOfOneTransport(t *testing.T) {
 	p := onEngine("aaaaaa").speaking(lab.UDP)
-	h := p.exposed(t, dnat{}, p.replicas(0, 2))
-	if got := h.Trace(outside("198.19.0.1:8080")); got.Out != "lo" || got.Destination != addr("198.19.0.1:8080") {
-		t.Errorf("TCP: %+v, want it left alone", got)
-	}
-	packet, _ := p.packet(lab.External)
-	if got := h.Trace(packet); got.Lost != "" || !p.facts.Subnet.Contains(got.Destination.Addr()) {
-		t.Errorf("UDP: %+v, want it at a replica", got)
-	}
+	eachNAT(t, func(t *testing.T, s lab.Strategy) {
+		h := p.exposed(t, s, p.replicas(0, 2))
+		if got := h.Trace(outside("198.19.0.1:8080")); got.Out != "lo" || got.Destination != addr("198.19.0.1:8080") {
+			t.Errorf("TCP: %+v, want it left alone", got)
+		}
+		packet, _ := p.packet(lab.External)
+		if got := h.Trace(packet); got.Lost != "" || !p.facts.Subnet.Contains(got.Destination.Addr()) {
+			t.Errorf("UDP: %+v, want it at a replica", got)
+		}
+	})
 }
 
 // route_localnet must not open the host's loopback address to the replicas.
-func TestDNATKeepsReplicasFromLoopback(t *testing.T) {
+func TestNATKeepsReplicasFromLoopback(t *testing.T) {
 	p := onEngine("aaaaaa")
-	h := p.exposed(t, dnat{}, p.replicas(0, 1))
-	got := h.Trace(labtest.Packet{In: p.facts.Bridge, Source: addr("198.18.0.2:1"), Destination: addr("127.0.0.1:22")})
-	if !strings.Contains(got.Lost, "dropped by a rule") {
-		t.Errorf("%+v, want it dropped", got)
-	}
+	eachNAT(t, func(t *testing.T, s lab.Strategy) {
+		h := p.exposed(t, s, p.replicas(0, 1))
+		got := h.Trace(labtest.Packet{In: p.facts.Bridge, Source: addr("198.18.0.2:1"), Destination: addr("127.0.0.1:22")})
+		if !strings.Contains(got.Lost, "dropped by a rule") {
+			t.Errorf("%+v, want it dropped", got)
+		}
+	})
 }
 
 // An update sends nothing more to a replica that has left, and forgets what
 // the kernel tracks of it and of nobody else.
-func TestDNATUpdateForgetsTheGone(t *testing.T) {
+func TestNATUpdateForgetsTheGone(t *testing.T) { eachNAT(t, updateForgetsTheGone) }
+
+func updateForgetsTheGone(t *testing.T, s lab.Strategy) {
 	p := onEngine("aaaaaa")
 	all := p.replicas(0, 3)
 	h := p.host(t)
-	x, err := lab.Expose(t.Context(), h, &labtest.Journal{}, p.steps(t, dnat{}, all))
+	x, err := lab.Expose(t.Context(), h, &labtest.Journal{}, p.steps(t, s, all))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +233,7 @@ func TestDNATUpdateForgetsTheGone(t *testing.T) {
 	h.Track(other)
 	want := h.Dump()
 	h.Track(labtest.Flow{Front: front, Replica: all[2].Address})
-	if err := x.Update(t.Context(), p.steps(t, dnat{}, all[:2])); err != nil {
+	if err := x.Update(t.Context(), p.steps(t, s, all[:2])); err != nil {
 		t.Fatal(err)
 	}
 	if got := flowLines(h.Dump()); got != flowLines(want) {
@@ -236,11 +253,13 @@ func flowLines(dump string) string {
 }
 
 // A host with one address only, and a runtime that says nothing of forwarding.
-func TestDNATOnPartsOfAFront(t *testing.T) {
+func TestNATOnPartsOfAFront(t *testing.T) { eachNAT(t, onPartsOfAFront) }
+
+func onPartsOfAFront(t *testing.T, s lab.Strategy) {
 	p := bare("aaaaaa")
 	p.front.Address = netip.Addr{}
 	h := bare("aaaaaa").host(t)
-	if _, err := lab.Expose(t.Context(), h, &labtest.Journal{}, p.steps(t, dnat{}, p.replicas(0, 2))); err != nil {
+	if _, err := lab.Expose(t.Context(), h, &labtest.Journal{}, p.steps(t, s, p.replicas(0, 2))); err != nil {
 		t.Fatal(err)
 	}
 	got := h.Trace(labtest.Packet{Source: addr("127.0.0.1:1"), Destination: addr("127.0.0.1:8080")})
@@ -250,12 +269,12 @@ func TestDNATOnPartsOfAFront(t *testing.T) {
 	if got := h.Trace(outside("198.19.0.1:8080")); got.Out != "lo" {
 		t.Errorf("%+v, want it left alone", got)
 	}
-	if _, err := (dnat{}).Steps(p.facts, p.front, nil); err == nil {
+	if _, err := s.Steps(p.facts, p.front, nil); err == nil {
 		t.Error("steps to no replica at all")
 	}
 	six := bare6("aaaaaa")
 	six.front.Address = netip.Addr{}
-	if _, err := (dnat{}).Steps(six.facts, six.front, six.replicas(0, 2)); err == nil {
+	if _, err := s.Steps(six.facts, six.front, six.replicas(0, 2)); err == nil {
 		t.Error("steps to a front on ::1 alone, which rules cannot serve")
 	}
 }

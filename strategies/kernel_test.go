@@ -19,11 +19,11 @@ import (
 // what becomes of one.
 func TestNATOnTheKernel(t *testing.T) {
 	for name, p := range places("aaaaaa") {
-		for _, s := range []lab.Strategy{dnat{}, reuseport{}} {
+		for _, s := range append(nftVariants(), dnat{}, reuseport{}) {
 			if len(p.steps(t, s, p.replicas(0, 1))) == 0 {
 				continue // the engine does it
 			}
-			t.Run(name+"/"+s.Name(), func(t *testing.T) { natOnTheKernel(t, newWorld(t, p.of(s), 3), s) })
+			t.Run(name+"/"+lab.FullName(s), func(t *testing.T) { natOnTheKernel(t, newWorld(t, p.of(s), 3), s) })
 		}
 	}
 }
@@ -88,15 +88,19 @@ func (w *world) called(t *testing.T, s lab.Strategy, v lab.Vantage) {
 func TestNATByHandOnTheKernel(t *testing.T) {
 	_, err := exec.LookPath("conntrack")
 	labtest.Require(t, "conntrack", err == nil, "the lines by hand delete tracked connections with it")
+	_, err = exec.LookPath("nft")
+	labtest.Require(t, "nft", err == nil, "the lines by hand of nft need it")
 	all := places("aaaaaa")
 	for _, name := range []string{"engine", "bare", "bare6-udp"} {
-		t.Run(name, func(t *testing.T) { byHandOnTheKernel(t, newWorld(t, all[name], 2)) })
+		for _, s := range append(nftVariants(), dnat{}) {
+			t.Run(name+"/"+lab.FullName(s), func(t *testing.T) { byHandOnTheKernel(t, newWorld(t, all[name], 2), s) })
+		}
 	}
 }
 
-func byHandOnTheKernel(t *testing.T, w *world) {
+func byHandOnTheKernel(t *testing.T, w *world, s lab.Strategy) {
 	h := kernel.NewHost(w.host, nil)
-	steps := w.steps(t, dnat{}, w.replicas)
+	steps := w.steps(t, s, w.replicas)
 	x, err := lab.Expose(t.Context(), h, &labtest.Journal{}, steps)
 	if err != nil {
 		t.Fatal(err)

@@ -147,7 +147,7 @@ func (n nat) connections(at netip.AddrPort) []string {
 func (n nat) fromAddress(at netip.AddrPort) []lab.Step {
 	var steps []lab.Step
 	if n.facts.ForwardChain != "" {
-		steps = append(steps, n.rule("filter", n.facts.ForwardChain, append(n.connections(at), "-j", "ACCEPT")...))
+		steps = append(steps, n.accept(at))
 	}
 	back := append([]string{"-s", n.facts.Subnet.String(), "-o", n.facts.Bridge}, n.connections(at)...)
 	return append(steps,
@@ -156,6 +156,17 @@ func (n nat) fromAddress(at netip.AddrPort) []lab.Step {
 		n.enter("PREROUTING", at),
 		n.enter("OUTPUT", at),
 	)
+}
+
+// accept lets through, where what is forwarded is dropped, what was sent to the
+// front and translated.
+func (n nat) accept(at netip.AddrPort) step.Rule {
+	return n.rule("filter", n.facts.ForwardChain, append(n.connections(at), "-j", "ACCEPT")...)
+}
+
+// localnet lets loopback addresses be routed by the bridge.
+func localnet(bridge string) step.Sysctl {
+	return step.Sysctl{Name: "net.ipv4.conf." + strings.ReplaceAll(bridge, ".", "/") + ".route_localnet", Before: "0", Value: "1"}
 }
 
 // fromLoopback serves clients of 127.0.0.1. The kernel routes such an address
@@ -167,7 +178,7 @@ func (n nat) fromLoopback(at netip.AddrPort) []lab.Step {
 	return []lab.Step{
 		n.rule("filter", "INPUT", "-i", n.facts.Bridge, "-d", "127.0.0.0/8",
 			"-m", "conntrack", "!", "--ctstate", "RELATED,ESTABLISHED,DNAT", "-j", "DROP"),
-		step.Sysctl{Name: "net.ipv4.conf." + strings.ReplaceAll(n.facts.Bridge, ".", "/") + ".route_localnet", Before: "0", Value: "1"},
+		localnet(n.facts.Bridge),
 		n.rule("nat", "POSTROUTING", append(back, "-j", "MASQUERADE")...),
 		n.enter("OUTPUT", at),
 	}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/portlab/portlab/lab"
@@ -168,12 +169,24 @@ func (w *world) tracked(t *testing.T) string {
 func (w *world) state(t *testing.T) string {
 	t.Helper()
 	var m labtest.Machine
+	var table []byte
 	err := w.host.Do(t.Context(), func() (err error) {
+		// Without nft, or a table of the run's, there is none to show.
+		for _, family := range []string{"ip", "ip6"} {
+			list, _ := exec.CommandContext(t.Context(), "nft", "list", "table", family, w.facts.Run.Table()).Output()
+			table = append(table, list...)
+		}
 		m, err = labtest.Snapshot(t.Context())
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m["iptables-save"] + "\n" + m["ip6tables-save"] + "\n" + m["sysctl"]
+	return m["iptables-save"] + "\n" + m["ip6tables-save"] + "\n" + mapType.Replace(string(table)) + "\n" + m["sysctl"]
 }
+
+// mapType has nft(8) show a map made by it and one made by netlink alike: only
+// nft keeps, for itself, of what type the numbers are.
+var mapType = strings.NewReplacer("typeof numgen inc mod 2 : ip daddr . th dport", "type mark : ipv4_addr . inet_service",
+	"typeof numgen inc mod 2 : ip6 daddr . th dport", "type mark : ipv6_addr . inet_service",
+	"{ 0 :", "{ 0x00000000 :", ", 1 :", ", 0x00000001 :")

@@ -37,6 +37,15 @@ func (h *Host) Rules(ip lab.Family) (lab.Rules, error) {
 	return r, nil
 }
 
+// Nftables implements [lab.Host].
+func (h *Host) Nftables() (lab.Nftables, error) {
+	t, err := openTables(h.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
 // Sysctls implements [lab.Host].
 func (h *Host) Sysctls() lab.Sysctls { return sysctls{h.Namespace} }
 

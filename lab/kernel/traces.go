@@ -14,13 +14,15 @@ import (
 )
 
 // Traces finds what runs left in a namespace and among the processes and files
-// of this home: processes, chains, rules that lead to them, links and folders
-// of sidecars. Where there is no iptables there are no rules to find.
+// of this home: processes, chains, rules that lead to them, tables of
+// nftables, links and folders of sidecars. Where there is no packet filter
+// there are no rules to find.
 func Traces(ns *Namespace) lab.Finder {
 	finders := []lab.Finder{
 		processTraces,
 		func(context.Context) ([]lab.Trace, error) { return ruleTraces(ns, lab.IPv4) },
 		func(context.Context) ([]lab.Trace, error) { return ruleTraces(ns, lab.IPv6) },
+		func(context.Context) ([]lab.Trace, error) { return tableTraces(ns) },
 		func(ctx context.Context) ([]lab.Trace, error) { return linkTraces(ctx, ns) },
 		folderTraces,
 	}

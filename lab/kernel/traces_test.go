@@ -17,6 +17,10 @@ func TestTracesFindsAndRemovesWhatARunLeft(t *testing.T) {
 		chain := run.Chain("DNAT")
 		no(t, r.SetChain("nat", chain, [][]string{{"-m", "comment", "--comment", run.Comment(), "-j", "RETURN"}}))
 		no(t, r.Insert("nat", "OUTPUT", "-p", "tcp", "-m", "comment", "--comment", run.Comment(), "-j", chain))
+		tables, err := openTables(ns)
+		no(t, err)
+		no(t, tables.Set(lab.NftTable{Family: ip, Name: "portlab_others"})) // somebody else's
+		no(t, tables.Set(lab.NftTable{Family: ip, Name: run.Table()}))
 	}
 	end := func(ns *Namespace, part, address string) End {
 		return End{In: ns, Name: run.Link(part), Address: netip.MustParsePrefix(address)}
@@ -29,7 +33,7 @@ func TestTracesFindsAndRemovesWhatARunLeft(t *testing.T) {
 		kinds = append(kinds, trace.Kind)
 	}
 	slices.Sort(kinds)
-	want := []lab.TraceKind{lab.ChainTrace, lab.ChainTrace, lab.LinkTrace, lab.RuleTrace, lab.RuleTrace}
+	want := []lab.TraceKind{lab.ChainTrace, lab.ChainTrace, lab.LinkTrace, lab.RuleTrace, lab.RuleTrace, lab.TableTrace, lab.TableTrace}
 	if !slices.Equal(kinds, want) {
 		t.Fatalf("found %v, not %v", kinds, want)
 	}

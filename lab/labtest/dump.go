@@ -23,6 +23,7 @@ func (h *Host) dump() string {
 	for _, ip := range []lab.Family{lab.IPv4, lab.IPv6} {
 		h.filters[ip].dump(&b, fmt.Sprintf("ip%d ", ip))
 	}
+	h.dumpNft(&b)
 	for _, name := range slices.Sorted(maps.Keys(h.sysctls)) {
 		fmt.Fprintf(&b, "sysctl %s=%s\n", name, h.sysctls[name])
 	}
@@ -36,6 +37,15 @@ func (h *Host) dump() string {
 		fmt.Fprintf(&b, "sidecar %+v\n", h.sidecars[name])
 	}
 	return b.String()
+}
+
+func (h *Host) dumpNft(b *strings.Builder) {
+	var lines []string
+	for _, t := range h.nft {
+		lines = append(lines, fmt.Sprintf("nftables %+v\n", t))
+	}
+	slices.Sort(lines)
+	b.WriteString(strings.Join(lines, ""))
 }
 
 func (ts tables) dump(b *strings.Builder, prefix string) {

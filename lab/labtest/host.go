@@ -34,6 +34,8 @@ type Host struct {
 	mu sync.Mutex
 
 	filters  map[lab.Family]tables
+	nft      map[nftKey]lab.NftTable
+	turns    map[string]uint32 // of the rules of nftables that count
 	sysctls  map[string]string
 	flows    []Flow
 	sidecars map[string]lab.Sidecar
@@ -55,6 +57,8 @@ func NewHost(t testing.TB) *Host {
 	h := &Host{
 		t:        t,
 		filters:  map[lab.Family]tables{lab.IPv4: newTables(), lab.IPv6: newTables()},
+		nft:      map[nftKey]lab.NftTable{},
+		turns:    map[string]uint32{},
 		sysctls:  map[string]string{forwarding[lab.IPv4]: "1", forwarding[lab.IPv6]: "1", "net.ipv4.conf.all.route_localnet": "0"},
 		sidecars: map[string]lab.Sidecar{},
 		programs: []string{"portlab", "nginx", "docker-proxy"},

@@ -12,26 +12,29 @@ import (
 )
 
 // Shell runs lines as a user would paste them: iptables and ip6tables with -N,
-// -A, -I, -D, -F or -X, sysctl -w, conntrack -D, and the pipe that gives a
+// -A, -I, -D, -F or -X, sysctl -w, conntrack -D, nft -f with a table, nft delete table, and the pipe that gives a
 // bridge's ports the hairpin mode. It refuses any other, a
 // comment excepted.
 func (h *Host) Shell(lines ...string) error {
 	for _, line := range lines {
-		if understood, err := h.hairpinLine(line); understood {
-			if err != nil {
-				return fmt.Errorf("%s: %w", line, err)
-			}
-			continue
-		}
-		words, err := split(line)
-		if err == nil && len(words) > 0 {
-			err = h.command(words)
-		}
-		if err != nil {
+		if err := h.line(line); err != nil {
 			return fmt.Errorf("%s: %w", line, err)
 		}
 	}
 	return nil
+}
+
+func (h *Host) line(line string) error {
+	for _, special := range []func(string) (bool, error){h.hairpinLine, h.nftScript} {
+		if understood, err := special(line); understood {
+			return err
+		}
+	}
+	words, err := split(line)
+	if err != nil || len(words) == 0 {
+		return err
+	}
+	return h.command(words)
 }
 
 func (h *Host) command(words []string) error {
@@ -48,6 +51,8 @@ func (h *Host) command(words []string) error {
 		}
 	case "conntrack":
 		return h.conntrack(words[1:])
+	case "nft":
+		return h.nftDelete(words[1:])
 	}
 	return fmt.Errorf("not understood: %q", words)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 )
 
 // Packet is the first packet of a connection.
@@ -134,17 +135,19 @@ func (w *walker) lose(format string, args ...any) {
 	}
 }
 
-// hook takes the packet through a built-in chain.
+// hook takes the packet through a built-in chain and then, unless it is
+// translated, through the chains of nftables there.
 func (w *walker) hook(table, chain string) {
 	if w.lost != "" {
 		return
 	}
+	source, destination := w.source, w.destination
 	t := w.host.filters[familyOf(w.destination)][table]
-	if w.chain(t, chain) {
-		return
-	}
-	if t[chain].policy == "DROP" {
+	if !w.chain(t, chain) && t[chain].policy == "DROP" {
 		w.lose("dropped by the policy of %s/%s", table, chain)
+	}
+	if w.lost == "" && w.source == source && w.destination == destination {
+		w.nftHook(table, strings.ToLower(chain))
 	}
 }
 
@@ -168,7 +171,7 @@ func (w *walker) chain(t table, name string) bool {
 		case "DNAT":
 			w.translate(r.to)
 		case "MASQUERADE":
-			w.source, w.masqueraded = netip.AddrPortFrom(w.host.addressOn(w.out, familyOf(w.source)), w.source.Port()), true
+			w.masquerade()
 		}
 		return true
 	}
@@ -182,6 +185,10 @@ func (w *walker) meant(r rule) bool {
 		}
 	}
 	return true
+}
+
+func (w *walker) masquerade() {
+	w.source, w.masqueraded = netip.AddrPortFrom(w.host.addressOn(w.out, familyOf(w.source)), w.source.Port()), true
 }
 
 func (w *walker) translate(to netip.AddrPort) {
