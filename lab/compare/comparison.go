@@ -97,10 +97,13 @@ type Run struct {
 	Folder string `json:"folder,omitempty"`
 }
 
-// Disturbance is what else a machine did during a run's load.
+// Disturbance is what else a machine did around a run.
 type Disturbance struct {
-	StolenShare float64 `json:"stolen_share"` // of all processors' time, by the hypervisor
-	OtherShare  float64 `json:"other_share"`  // of all processors' time, by what is not of the run
+	StolenShare float64 `json:"stolen_share"` // of all processors' time during the load, by the hypervisor
+	// OtherShare is for what share of all processors' time the machine was busy
+	// just before the run, when nothing of the comparison was under way: during
+	// the load, the kernel's work for the run and that for others look alike.
+	OtherShare  float64 `json:"other_share"`
 	LoadAverage float64 `json:"load_average"` // of the last minute before it (proc(5), loadavg)
 }
 
