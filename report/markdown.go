@@ -15,7 +15,7 @@ func writeMarkdown(w io.Writer, r *lab.Result, samples lab.Samples, plots map[st
 	p.question(r)
 	p.doubts(r)
 	p.verdicts(r)
-	p.environment(r)
+	p.environment(r.Environment)
 	if r.Runtime != lab.NoRuntime {
 		p.path(r)
 		p.byHand(r)
@@ -23,6 +23,7 @@ func writeMarkdown(w io.Writer, r *lab.Result, samples lab.Samples, plots map[st
 	p.distribution(r)
 	p.latency(r)
 	p.overTime(plots)
+	p.cost(r)
 	p.client(r)
 	p.faults(r, samples)
 	p.caveats(r)
@@ -37,7 +38,7 @@ func title(r *lab.Result) string {
 	if r.Runtime == lab.NoRuntime {
 		return r.Summary
 	}
-	return fmt.Sprintf("%s on %s: %s behind one port", r.Strategy, r.Runtime, plural(r.Replicas, "replica"))
+	return fmt.Sprintf("%s on %s: %s behind one port", r.FullName(), r.Runtime, plural(r.Replicas, "replica"))
 }
 
 func (p *page) question(r *lab.Result) {
@@ -49,9 +50,12 @@ func (p *page) question(r *lab.Result) {
 	p.heading(2, "Question")
 	p.block(fmt.Sprintf("A client on %s makes %s, %s, to %s behind one port. "+
 		"How does %s spread the connections, how long do the requests take, and is any lost?",
-		standsAt(r.Vantage), amount(r.Plan), perConnection(r.Plan), plural(r.Replicas, "replica"), prose(r.Strategy)))
+		standsAt(r.Vantage), amount(r.Plan), perConnection(r.Plan), plural(r.Replicas, "replica"), prose(r.FullName())))
 	g := &grid{aligns: []align{left, left}, headings: []string{"what", "value"}}
 	g.add("strategy", cell(r.Strategy+": "+r.Summary))
+	for _, name := range sortedKeys(r.Settings) {
+		g.add("option "+cell(name), cell(r.Settings[name]))
+	}
 	g.add("meant to spread", cell(spreads(r.Null)))
 	if r.Workers > 0 {
 		g.add("workers that keep a turn", whole(r.Workers))

@@ -11,6 +11,19 @@ import (
 
 func (p *page) verdicts(r *lab.Result) {
 	p.heading(2, "Verdict")
+	p.outcomes(r)
+	p.behaviour(r)
+}
+
+// behaviour tells what the balancer seems to do.
+func (p *page) behaviour(r *lab.Result) {
+	if b := r.Behaviour; b != nil {
+		p.block(fmt.Sprintf("What the balancer seems to do: **%s**. %s", inline(string(b.Name)), capital(inline(b.Sentence))))
+	}
+}
+
+// outcomes tells what became of the claims, the first of them in words.
+func (p *page) outcomes(r *lab.Result) {
 	if len(r.Verdicts) == 0 {
 		p.block("No claim was held against what was measured.")
 		return
@@ -84,9 +97,8 @@ func (p *page) warnings(r *lab.Result) {
 	}
 }
 
-func (p *page) environment(r *lab.Result) {
+func (p *page) environment(e lab.Environment) {
 	p.heading(2, "Environment")
-	e := r.Environment
 	g := &grid{aligns: []align{left, left}, headings: []string{"what", "value"}}
 	known := func(what, value string) {
 		if value != "" {

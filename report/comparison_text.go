@@ -1,0 +1,286 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/compare"
+)
+
+const (
+	comparisonWidth = 80 // columns at most
+	armWidth        = 22 // for an arm's name; a longer one has a line to itself
+	metricColumns   = 3  // metrics side by side
+)
+
+// ComparisonText writes what a terminal shows after a comparison: what casts
+// doubt on it, the ratios to the first baseline, who can be told from whom,
+// which to use, and what could not take part. Lines are at most 80 columns wide.
+// With color, headings are coloured (ECMA-48 SGR); nothing is told by colour alone.
+func ComparisonText(w io.Writer, c *compare.Comparison, color bool) error {
+	d, t := digestOf(c), &terminal{color: color}
+	t.paragraph("", d.title(), bold)
+	t.paragraph("", "vantage "+string(d.Vantage)+", "+d.extent(), "")
+	t.line("")
+	t.comparisonDoubts(d)
+	t.ratios(d)
+	t.who(d)
+	t.comparisonClaims(d)
+	t.matrix(d)
+	t.advice(d)
+	t.missing(d)
+	_, err := io.WriteString(w, t.String())
+	return err
+}
+
+// paragraph writes text in lines of a comparison's width.
+func (t *terminal) paragraph(lead, s string, p paint) {
+	indent := strings.Repeat(" ", len([]rune(lead)))
+	for _, line := range wrap(strings.Fields(printable(s)), comparisonWidth-len(indent)) {
+		t.line("%s%s", lead, t.paint(line, p))
+		lead = indent
+	}
+}
+
+func (t *terminal) items(items []string) {
+	for _, item := range items {
+		t.paragraph("  - ", item, "")
+	}
+	if len(items) > 0 {
+		t.line("")
+	}
+}
+
+func (t *terminal) comparisonDoubts(d *digest) {
+	doubts := d.doubts()
+	if why := d.withoutInterval(); why != "" {
+		doubts = append(doubts, why)
+	}
+	if len(doubts) == 0 {
+		return
+	}
+	words := "Read with care:"
+	if !d.Noise.Quiet {
+		words = "The machine was not quiet:"
+	}
+	t.paragraph("", words, amberPaint)
+	t.items(doubts)
+}
+
+// ratios are those to the first baseline, a few metrics side by side.
+func (t *terminal) ratios(d *digest) {
+	b := d.baseline()
+	if b == "" {
+		return
+	}
+	words := "Ratios to " + b + " within a round: the median"
+	if c := d.intervalConfidence(); c != "" {
+		words += " and its interval (" + c + ")"
+	}
+	t.paragraph("", words+". "+unsure+" cannot be told from "+b+".", "")
+	t.line("")
+	for _, metrics := range inGroups(d.comparable(), metricColumns) {
+		g := &grid{aligns: []align{left}, headings: []string{"strategy"}}
+		for _, m := range metrics {
+			g.aligns, g.headings = append(g.aligns, right, left), append(g.headings, shorten(m.Name, 16), "")
+		}
+		for _, arm := range d.present() {
+			if arm != b {
+				g.add(d.ratioRow(arm, b, metrics)...)
+			}
+		}
+		t.tight(g)
+	}
+}
+
+func (d *digest) ratioRow(arm, baseline string, metrics []compare.Metric) []string {
+	row := []string{printable(arm)}
+	for _, m := range metrics {
+		e, ok := d.ratio(arm, m.Name, baseline)
+		if !ok {
+			row = append(row, none, "")
+			continue
+		}
+		row = append(row, d.unsureMark(arm, m.Name, baseline)+times(e.Median), estimateInterval(e, times))
+	}
+	return row
+}
+
+// tight is a table whose headings may reach over the column at their right.
+func (t *terminal) tight(g *grid) {
+	widths := (&grid{aligns: g.aligns, headings: make([]string, len(g.headings)), rows: g.rows}).widths()
+	for i := 1; i+1 < len(widths); i += 2 {
+		widths[i+1] = max(widths[i+1], len(g.headings[i])-widths[i]-1)
+	}
+	heading := ""
+	for i := 1; i+1 < len(widths); i += 2 {
+		heading += "  " + pad(g.headings[i], widths[i]+1+widths[i+1], left)
+	}
+	t.named(g.headings[0], heading, armColumn(g), bold)
+	for _, row := range g.rows {
+		s := ""
+		for i := 1; i+1 < len(widths); i += 2 {
+			s += "  " + pad(row[i], widths[i], right) + " " + pad(row[i+1], widths[i+1], left)
+		}
+		t.named(row[0], s, armColumn(g), "")
+	}
+	t.line("")
+}
+
+// armColumn is the width of the first column.
+func armColumn(g *grid) int {
+	width := len(g.headings[0])
+	for _, row := range g.rows {
+		width = max(width, min(utf8.RuneCountInString(row[0]), armWidth))
+	}
+	return width
+}
+
+// named writes a row behind its name, or below it where that is too long.
+func (t *terminal) named(name, rest string, width int, p paint) {
+	if utf8.RuneCountInString(name) > width {
+		t.line("%s", t.paint(shorten(name, comparisonWidth), p))
+		name = ""
+	}
+	t.line("%s", t.paint(strings.TrimRight(pad(name, width, left)+rest, " "), p))
+}
+
+// who says which is best, and what cannot be told.
+func (t *terminal) who(d *digest) {
+	arms := d.contestants(d.present())
+	var items []string
+	for _, m := range d.keyMetrics() {
+		best, alike := d.leaders(m, arms)
+		if best == "" {
+			continue
+		}
+		s := fmt.Sprintf("%s: %s", m.Title, d.armWithRatio(best, m.Name, d.baseline()))
+		if len(alike) > 0 {
+			s += "; cannot be told from it: " + some(alike, 4)
+		}
+		items = append(items, s+".")
+	}
+	if len(items) > 0 {
+		t.paragraph("", "The best by", bold)
+		t.items(items)
+	}
+	if unsettled := d.unsettled(); len(unsettled) > 0 {
+		words := fmt.Sprintf("%s of these metrics cannot be told apart. The nearest: %s", plural(len(unsettled), "pair"), d.unsettledWords(unsettled[0]))
+		t.paragraph("", words, "")
+		t.line("")
+	}
+}
+
+func (t *terminal) comparisonClaims(d *digest) {
+	for _, v := range d.Verdicts {
+		word := pad(shorten(string(v.Outcome), outcomeWidth), outcomeWidth, left)
+		lead := "  " + t.paint(word, outcomePaint(v.Outcome)) + "  "
+		text := v.Arm + ": " + orWord(v.Sentence, v.Claim)
+		if v.Outcome == lab.Inconclusive && v.NeedN > v.N {
+			text += fmt.Sprintf(" %s rounds would settle it.", whole(v.NeedN))
+		}
+		for _, line := range wrap(strings.Fields(printable(text)), comparisonWidth-outcomeWidth-4) {
+			t.line("%s%s", lead, line)
+			lead = strings.Repeat(" ", outcomeWidth+4)
+		}
+	}
+	if len(d.Verdicts) > 0 {
+		t.line("")
+	}
+}
+
+// matrix has a block for each few traits, since all of them have no room side by side.
+func (t *terminal) matrix(d *digest) {
+	arms := d.traitArms()
+	if len(arms) == 0 {
+		return
+	}
+	t.paragraph("", "What each can do", bold)
+	names := d.traitNames()
+	for len(names) > 0 {
+		g := &grid{aligns: []align{left}, headings: []string{"strategy"}}
+		for _, arm := range arms {
+			g.add(printable(arm))
+		}
+		used, taken := 0, armWidth+2
+		for _, name := range names {
+			column, width := d.traitColumn(arms, name)
+			if used > 0 && taken+width+2 > comparisonWidth {
+				break
+			}
+			used, taken = used+1, taken+width+2
+			g.aligns, g.headings = append(g.aligns, left), append(g.headings, shorten(traitTitle(name), traitWidth))
+			for i := range g.rows {
+				g.rows[i] = append(g.rows[i], column[i])
+			}
+		}
+		names = names[used:]
+		t.traitTable(g)
+	}
+}
+
+func (t *terminal) traitTable(g *grid) {
+	widths := g.widths()
+	for i, row := range append([][]string{g.headings}, g.rows...) {
+		s, p := "", paint("")
+		for k := 1; k < len(row); k++ {
+			s += "  " + pad(row[k], widths[k], left)
+		}
+		if i == 0 {
+			p = bold
+		}
+		t.named(row[0], s, armColumn(g), p)
+	}
+	t.line("")
+}
+
+// traitWidth are the columns that a trait may take.
+const traitWidth = 20
+
+func (d *digest) traitColumn(arms []string, name string) (cells []string, width int) {
+	width = len([]rune(shorten(traitTitle(name), traitWidth)))
+	for _, arm := range arms {
+		text := none
+		if found := d.TraitsOf(arm, name); len(found) > 0 {
+			last := found[len(found)-1]
+			text = shorten(orWord(last.Value, last.Answer), traitWidth)
+			if compare.Contradicted(found) {
+				text = "contradictory"
+			}
+		}
+		cells, width = append(cells, text), max(width, len([]rune(text)))
+	}
+	return cells, width
+}
+
+func (t *terminal) advice(d *digest) {
+	if len(d.Advice) == 0 {
+		return
+	}
+	t.paragraph("", "Which should I use?", bold)
+	var items []string
+	for _, a := range d.Advice {
+		items = append(items, a.For+": "+a.Sentence)
+	}
+	t.items(items)
+}
+
+// missing are the runs that failed and the arms that could not take part.
+func (t *terminal) missing(d *digest) {
+	runs, rounds := d.failedRuns()
+	var items []string
+	for i, run := range runs {
+		items = append(items, fmt.Sprintf("round %d, %s failed: %s", rounds[i], run.Arm, run.Failed))
+	}
+	absent := d.absent()
+	slices.SortFunc(absent, func(a, b compare.Arm) int { return strings.Compare(a.Name, b.Name) })
+	for _, a := range absent {
+		items = append(items, a.Name+" could not take part: "+a.Absent)
+	}
+	t.items(items)
+	t.paragraph("", fmt.Sprintf("%s of %s rounds. %s", whole(d.Stop.Done), whole(d.Stop.Planned), d.Stop.Reason), "")
+}
