@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -99,4 +100,32 @@ func FuzzParseFullName(f *testing.F) {
 			t.Errorf("%q lost something: %q", text, name)
 		}
 	})
+}
+
+// shown is what a result says of a strategy beside its options.
+type shown struct{ Strategy }
+
+func (shown) Name() string { return "tunable" }
+func (shown) About() About { return About{} }
+func (shown) Needs() Needs { return Needs{} }
+
+type nowhere struct{ Runtime }
+
+func (nowhere) Name() string { return "nowhere" }
+
+func TestResultNamesItsStrategyAsItIsTyped(t *testing.T) {
+	for _, want := range []string{"tunable", "tunable:checks=on"} {
+		_, changes, err := ParseFullName(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Configure(tunable{Strategy: shown{}}, changes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		trial := &Trial{Strategy: s, Runtime: nowhere{}}
+		if r := trial.newResult(time.Now()); r.FullName() != want || r.Strategy != "tunable" {
+			t.Errorf("%s: the result is that of %s, %s", want, r.Strategy, r.FullName())
+		}
+	}
 }

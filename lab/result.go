@@ -1,6 +1,9 @@
 package lab
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // SchemaVersion is that of [Result] as JSON; docs/result.schema.json describes
 // it. It changes when a field changes its meaning or goes away.
@@ -15,6 +18,9 @@ type Result struct {
 	Command       []string  `json:"command"` // that reproduces it
 
 	Strategy string `json:"strategy"`
+	// Name is that of the strategy with the settings that are not the defaults,
+	// as it is typed ([FullName]); absent if it is that of the strategy alone.
+	Name string `json:"name,omitempty"`
 	// Settings are those of the strategy's options; absent if it has none.
 	Settings map[string]string `json:"settings,omitempty"`
 	Summary  string            `json:"summary"` // of the strategy, one line
@@ -105,6 +111,9 @@ type Timings struct {
 	Revert time.Duration `json:"revert"` // the steps
 	Close  time.Duration `json:"close"`  // replicas and host
 }
+
+// FullName is the strategy's name with the settings that are not the defaults.
+func (r *Result) FullName() string { return cmp.Or(r.Name, r.Strategy) }
 
 // Fold puts what samples say into the result: the part of it that can be
 // computed again from the raw data. Accepted holds the connections counted

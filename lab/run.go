@@ -85,6 +85,9 @@ func (t *Trial) newResult(begun time.Time) *Result {
 		Faults: map[Fault]int{}, ClientAddress: AddressUnknown,
 		Path: about.Path, Caveats: t.Caveats(), Sources: about.Sources,
 	}
+	if name := FullName(t.Strategy); name != res.Strategy {
+		res.Name = name
+	}
 	if c, ok := t.Strategy.(Concurrent); ok {
 		res.Workers = c.Workers()
 	}

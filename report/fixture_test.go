@@ -44,6 +44,7 @@ func fixtures() []fixture {
 			failures: map[lab.Fault]int{lab.ClientLimit: 10}, verdicts: balancedVerdicts},
 		{name: "datagrams", weights: equal(2), counts: []int{505, 480}, edit: overUDP,
 			failures: map[lab.Fault]int{lab.ReadTimeout: 15}, verdicts: balancedVerdicts},
+		{name: "proxy", weights: equal(2), counts: []int{150, 150}, edit: proxied, verdicts: balancedVerdicts},
 		{name: "weights", weights: []float64{3, 1}, counts: []int{231, 69}, verdicts: balancedVerdicts},
 	}
 }
@@ -150,6 +151,17 @@ func overloaded(r *lab.Result, samples lab.SampleList) {
 			s.Connected, s.FirstByte = time.Duration(i%64)*time.Microsecond, s.FirstByte+wait
 		}
 	}
+}
+
+// proxied makes the strategy one with options, on a fleet that says what it uses.
+func proxied(r *lab.Result, _ lab.SampleList) {
+	r.Strategy, r.Name, r.Summary = "nginx", "nginx:method=random", "nginx accepts connections and makes its own to the replicas"
+	r.Settings = map[string]string{"method": "random", "mode": "http"}
+	r.Cost = &lab.Cost{
+		Client: 30 * time.Millisecond, Replicas: 24 * time.Millisecond, Sidecars: 45 * time.Millisecond, Rest: 6 * time.Millisecond,
+		Machine: 110 * time.Millisecond, Stolen: 2 * time.Millisecond, ReplicasMemoryBytes: 24 << 20, SidecarsMemoryBytes: 5<<20 + 300<<10,
+	}
+	r.Behaviour = &lab.Behaviour{Name: lab.LooksRandom, Sentence: "neighbouring connections go to the same instance as often as chance has it."}
 }
 
 // overUDP makes the load one of datagrams.

@@ -3,11 +3,15 @@ package report
 import (
 	"bytes"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/portlab/portlab/lab"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -40,6 +44,19 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden(t, f.name+".txt", text.Bytes())
+			if !slices.Contains([]string{"balanced", "proxy", "skewed", "failed", "outside"}, f.name) {
+				return // the other forms have nothing new to show
+			}
+			for _, form := range []struct {
+				name  string
+				write func(io.Writer, *lab.Result) error
+			}{{"summary.md", Summary}, {summaryFile, SummaryCSV}, {junitFile, JUnit}, {benchFile, Bench}} {
+				var b bytes.Buffer
+				if err := form.write(&b, r); err != nil {
+					t.Fatal(err)
+				}
+				golden(t, f.name+"."+form.name, b.Bytes())
+			}
 		})
 	}
 }

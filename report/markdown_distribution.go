@@ -20,6 +20,17 @@ func (p *page) distribution(r *lab.Result) {
 		p.block("The answers do not say who gave them, so the connections were counted from outside: " +
 			"they are the passive opens of each replica's network namespace. Requests are not known by instance.")
 	}
+	p.shares(r)
+	p.block(fmt.Sprintf("![Share of connections by instance](%s)", sharesFile))
+	for _, v := range r.Verdicts {
+		if len(v.Shares) > 0 {
+			p.figures(v)
+		}
+	}
+}
+
+// shares lists what each instance got or, of many, the extremes.
+func (p *page) shares(r *lab.Result) {
 	all := portions(r)
 	if len(all) > tableRows {
 		p.block(summary(byConnections(all)))
@@ -28,12 +39,6 @@ func (p *page) distribution(r *lab.Result) {
 		all = append(append([]portion{}, fewest...), most...)
 	}
 	p.table(p.sharesTable(r, all))
-	p.block(fmt.Sprintf("![Share of connections by instance](%s)", sharesFile))
-	for _, v := range r.Verdicts {
-		if len(v.Shares) > 0 {
-			p.figures(v)
-		}
-	}
 }
 
 // figures writes a verdict's claim and what its test found.

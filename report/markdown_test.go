@@ -111,6 +111,9 @@ func TestSectionsStandInTheirOrder(t *testing.T) {
 		if r.Client.Driver != "" {
 			want = slices.Insert(want, slices.Index(want, "Faults"), "Client")
 		}
+		if r.Cost != nil {
+			want = slices.Insert(want, slices.Index(want, "Faults"), "Cost")
+		}
 		if len(r.Warnings) > 0 {
 			want = slices.Insert(want, slices.Index(want, "Verdict"), "Warnings")
 		}
@@ -141,6 +144,8 @@ func hostileResult(bad string) (*lab.Result, lab.SampleList) {
 	r.Warnings, r.Client.Driver, r.Plan.Path = []string{bad}, "d"+bad, "/"+bad
 	r.Image, r.Environment.Engine, r.Environment.Kernel = bad, bad, bad
 	r.Strategy, r.Summary, r.Runtime = "s"+bad, bad, "r"+bad
+	r.Name, r.Settings = "s"+bad, map[string]string{bad: bad}
+	r.Behaviour = &lab.Behaviour{Name: lab.Pattern("like " + bad), Sentence: bad}
 	r.Environment.Versions[bad] = bad
 	r.Verdicts[0].Sentence, r.Verdicts[1].Claim, r.Verdicts[1].Warnings = bad, bad, []string{bad}
 	r.Environment.Notes, r.Caveats, r.Path, r.Sources = []string{bad}, []string{bad}, []string{bad}, []string{bad}

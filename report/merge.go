@@ -29,6 +29,7 @@ func Merge(runs []*lab.Result) (*lab.Result, error) {
 		merged.Plan.Requests += r.Plan.Requests
 		merged.Plan.Duration += r.Plan.Duration
 		addClient(&merged.Client, r.Client)
+		merged.Cost = addCost(merged.Cost, r.Cost)
 		addTimings(&merged.Timings, r.Timings)
 		for i := range merged.Instances {
 			merged.Instances[i].Connections += connectionsOf(r, merged.Instances[i].Name)
@@ -52,7 +53,8 @@ func difference(a, b *lab.Result) (what, inA, inB string) {
 		what string
 		of   func(*lab.Result) string
 	}{
-		{"strategy", func(r *lab.Result) string { return r.Strategy }},
+		{"strategy", (*lab.Result).FullName},
+		{"settings", func(r *lab.Result) string { return settings(r.Settings) }},
 		{"runtime", func(r *lab.Result) string { return r.Runtime }},
 		{"vantage", func(r *lab.Result) string { return string(r.Vantage) }},
 		{"server", func(r *lab.Result) string { return orWord(r.Image, "portlab's own") }},
@@ -95,6 +97,28 @@ func addClient(sum *lab.Client, c lab.Client) {
 	sum.Queued += c.Queued
 	sum.Backlog = max(sum.Backlog, c.Backlog)
 	sum.ClosedFirst += c.ClosedFirst
+}
+
+// addCost is what two loads took together; nil unless it is known of both. The
+// memory is the larger.
+func addCost(a, b *lab.Cost) *lab.Cost {
+	if a == nil || b == nil {
+		return nil
+	}
+	return &lab.Cost{
+		Client: a.Client + b.Client, Replicas: a.Replicas + b.Replicas, Sidecars: a.Sidecars + b.Sidecars,
+		Rest: a.Rest + b.Rest, Machine: a.Machine + b.Machine, Stolen: a.Stolen + b.Stolen,
+		ReplicasMemoryBytes: max(a.ReplicasMemoryBytes, b.ReplicasMemoryBytes),
+		SidecarsMemoryBytes: max(a.SidecarsMemoryBytes, b.SidecarsMemoryBytes),
+	}
+}
+
+func settings(all map[string]string) string {
+	pairs := []string{}
+	for _, name := range sortedKeys(all) {
+		pairs = append(pairs, name+"="+all[name])
+	}
+	return orWord(strings.Join(pairs, ","), none)
 }
 
 func addTimings(sum *lab.Timings, t lab.Timings) {

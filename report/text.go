@@ -22,6 +22,7 @@ func Text(w io.Writer, r *lab.Result, color bool) error {
 	t.doubts(r)
 	t.counts(r)
 	t.verdicts(r)
+	t.behaviour(r)
 	t.latency(r)
 	t.facts(r)
 	t.caveats(r)
@@ -106,7 +107,7 @@ func (t *terminal) grid(g *grid) {
 }
 
 func (t *terminal) title(r *lab.Result) {
-	what, who := r.Strategy+" on "+r.Runtime, "replica"
+	what, who := r.FullName()+" on "+r.Runtime, "replica"
 	if r.Runtime == lab.NoRuntime {
 		what, who = r.Summary, "instance"
 	}

@@ -65,6 +65,14 @@ func (t *terminal) verdicts(r *lab.Result) {
 	t.line("")
 }
 
+// behaviour tells what the balancer seems to do.
+func (t *terminal) behaviour(r *lab.Result) {
+	if b := r.Behaviour; b != nil {
+		t.wrapped("  seems to be     ", string(b.Name)+": "+b.Sentence)
+		t.line("")
+	}
+}
+
 // outcomeWidth is the width of the longest outcome, inconclusive.
 const outcomeWidth = 12
 
@@ -167,6 +175,9 @@ func (t *terminal) facts(r *lab.Result) {
 		t.line("  faults          none")
 	}
 	t.wrapped("  client address  ", addressSeen(r.ClientAddress))
+	if s := costs(r); s != "" {
+		t.wrapped("  cost            ", s)
+	}
 }
 
 func (t *terminal) caveats(r *lab.Result) {

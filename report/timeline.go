@@ -34,7 +34,7 @@ func (t *timeline) middle(i int) time.Duration { return time.Duration(i)*t.width
 // due, so that it needs the latencies of one slice at a time. It returns a
 // [noPlotError] where there is no time between the requests.
 func timelineOf(n int, samples lab.Samples) (*timeline, error) {
-	first, last := extent(samples)
+	first, last := dueRange(samples)
 	if last <= first {
 		return nil, &noPlotError{"the requests were not due one after the other"}
 	}
@@ -65,8 +65,8 @@ func (c *slice) add(s *lab.Sample, latency *lab.Distribution) {
 	c.faults[s.Fault]++
 }
 
-// extent is when the first and the last request were due.
-func extent(samples lab.Samples) (first, last time.Duration) {
+// dueRange is when the first and the last request were due.
+func dueRange(samples lab.Samples) (first, last time.Duration) {
 	seen := false
 	for s := range samples.All() {
 		if !seen {

@@ -19,6 +19,9 @@ const (
 	reportFile   = "report.md"
 	pageFile     = "report.html"
 	resultFile   = "result.json"
+	summaryFile  = "summary.csv"
+	junitFile    = "junit.xml"
+	benchFile    = "bench.txt"
 	samplesFile  = "samples.bin.gz"
 	earlierFile  = "samples.csv.gz" // in place of it, of an earlier portlab
 	sharesFile   = "shares.svg"
@@ -111,6 +114,9 @@ func fill(dir string, r *lab.Result, all lab.Samples) ([]string, error) {
 	writers := map[string]func(io.Writer) error{
 		samplesFile: func(w io.Writer) error { return samples.Encode(w, all) },
 		resultFile:  func(w io.Writer) error { return JSON(w, r) },
+		summaryFile: func(w io.Writer) error { return SummaryCSV(w, r) },
+		junitFile:   func(w io.Writer) error { return JUnit(w, r) },
+		benchFile:   func(w io.Writer) error { return Bench(w, r) },
 		reportFile:  func(w io.Writer) error { return writeAll(w, markdown.Bytes()) },
 		pageFile:    func(w io.Writer) error { return writePage(w, title(r), markdown.Bytes(), plots) },
 	}

@@ -64,8 +64,9 @@ func TestWriteLeavesNothingAside(t *testing.T) {
 	dir := filepath.Join(parent, "out")
 	put(t, dir, fixtures()[0])
 	put(t, dir, fixtures()[0])
-	if got := sortedKeys(contents(t, dir)); !cmp.Equal(got, []string{latencyFile, pageFile, reportFile, resultFile, samplesFile, sharesFile, timelineFile}) {
-		t.Errorf("files: %v", got)
+	want := []string{benchFile, junitFile, latencyFile, pageFile, reportFile, resultFile, samplesFile, sharesFile, summaryFile, timelineFile}
+	if diff := cmp.Diff(want, sortedKeys(contents(t, dir))); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
 	}
 	entries, err := os.ReadDir(parent)
 	if err != nil || len(entries) != 1 {
