@@ -82,7 +82,17 @@ type Sidecars interface {
 	Stop(ctx context.Context, name string) error
 }
 
-// SidecarDir stands, in a sidecar's arguments, for the folder that holds its files.
+// ProgramFinder is a [Sidecars] that knows, before it starts a sidecar, whether
+// it has the program.
+type ProgramFinder interface {
+	Sidecars
+	// FindProgram returns an [UnsupportedError] where the sidecar's program is
+	// neither on this machine nor in an image that is here.
+	FindProgram(ctx context.Context, s Sidecar) error
+}
+
+// SidecarDir stands, in a sidecar's arguments and in its files, for the folder
+// that holds its files.
 const SidecarDir = "{dir}"
 
 // Sidecar is a program that an exposure needs running.
@@ -94,14 +104,26 @@ type Sidecar struct {
 	// ReloadSignal makes the program read its files again with no connection
 	// lost. Zero: it must be restarted.
 	ReloadSignal syscall.Signal
+	// Watches: the program itself sees when one of its files is replaced, so that
+	// it takes neither a signal nor a restart.
+	Watches bool
+	// VersionFlag has the program print its version; empty: -v.
+	VersionFlag string
 	// Image is the container image to prefer where sidecars are containers.
 	Image string
+	// Extra are the files that the program opens beside the libraries that it is
+	// linked against, such as modules, as patterns of path/filepath. An image
+	// packed from this machine's program has those that are there.
+	Extra []string
 	// OnHost asks for a process in the host's own namespaces, which may dial
 	// replicas and bind the front, even where sidecars are containers.
 	OnHost bool
 	// Sockets are what the program inherits to listen on, from file
 	// descriptor 3 on, or from 4 on if it reports its status on 3.
 	Sockets []Socket
+	// Activated tells the program of its sockets by LISTEN_FDS and LISTEN_PID
+	// (sd_listen_fds(3)).
+	Activated bool
 	// Status: file descriptor 3 is a pipe on which the program writes "0\n" when
 	// it is ready, and anything else when it is not (docker-proxy's protocol).
 	Status bool

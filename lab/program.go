@@ -9,7 +9,7 @@ import (
 
 // programFolders are looked at after PATH: distributions put what no person
 // types, such as docker-proxy, in folders that PATH does not name.
-var programFolders = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/libexec/docker"}
+var programFolders = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/libexec/docker", "/usr/lib/systemd", "/lib/systemd"}
 
 // FindProgram gives the path of a program of this machine: what the variable
 // PORTLAB_NAME says (for docker-proxy, PORTLAB_DOCKER_PROXY), then one beside

@@ -106,6 +106,9 @@ type Probe struct {
 	// Check returns nil if it is there for this IP version, an
 	// [UnsupportedError] if it is not, and any other error if it could not be told.
 	Check func(ctx context.Context, h Host, ip Family) error
+	// OfProgram: what is looked for is a sidecar's program, which an image that
+	// is given to run sidecars from has instead.
+	OfProgram bool
 }
 
 // Weighted is a [Strategy] that can spread by the replicas' weights.

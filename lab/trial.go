@@ -133,7 +133,7 @@ func (t *Trial) Able(ctx context.Context) error {
 	if err := t.Runtime.Supports(t.Spec()); err != nil {
 		return err
 	}
-	return Probed(ctx, host, t.Strategy, t.family())
+	return probed(ctx, host, t.Strategy, t.family(), t.Fleet.SidecarImage)
 }
 
 // Supported returns an [UnsupportedError] for a strategy that a runtime cannot
@@ -160,7 +160,15 @@ func forStrategy(s Strategy, err error) error {
 // Probed holds a strategy's probes against a host and returns the first
 // [UnsupportedError]; a probe that cannot tell does not stand in the way.
 func Probed(ctx context.Context, h Host, s Strategy, ip Family) error {
+	return probed(ctx, h, s, ip, "")
+}
+
+// probed is [Probed] where sidecars are run from an image, if one is given.
+func probed(ctx context.Context, h Host, s Strategy, ip Family, image string) error {
 	for _, p := range s.Needs().Probes {
+		if p.OfProgram && image != "" {
+			continue // it is the image's affair
+		}
 		err := p.Check(ctx, h, ip)
 		if no, ok := errors.AsType[*UnsupportedError](err); ok {
 			no.What = s.Name() + " needs " + p.Name

@@ -16,8 +16,8 @@ import (
 )
 
 // image chooses where a sidecar's program comes from: the image that was asked
-// for; the project's own; the hinted one, if the engine has it; the host's
-// binary, packed; and last the hinted one, pulled.
+// for; the project's own; the hinted one, if the engine has it; and last the
+// host's binary, packed. No registry is asked.
 func (s *sidecars) image(ctx context.Context, x lab.Sidecar) (image string, entrypoint []string, err error) {
 	f := s.fleet
 	switch {
@@ -41,42 +41,88 @@ func (s *sidecars) image(ctx context.Context, x lab.Sidecar) (image string, entr
 	}
 	path, err := lab.FindProgram(x.Program)
 	if err == nil {
-		s.origin[x.Program] = kernel.VersionOf(ctx, path) + ", packed from " + path
-		image, err := s.pack(ctx, x.Program, path)
+		s.origin[x.Program] = kernel.VersionOf(ctx, path, x.VersionFlag) + ", packed from " + path
+		image, err := s.pack(ctx, x, path)
 		return image, nil, err
 	}
-	if x.Image == "" {
-		return "", nil, err
-	}
-	s.origin[x.Program] = "image " + x.Image
-	f.notice(fmt.Sprintf("pulling %s, since there is no %s on this machine", x.Image, x.Program))
-	return x.Image, []string{x.Program}, nil
+	return "", nil, missing(x, err)
 }
 
-// pack makes an image from a program of the host: the binary, the libraries
-// that it is linked against, and as much of /etc as it takes to know root.
-func (s *sidecars) pack(ctx context.Context, program, path string) (string, error) {
-	if name := s.images[program]; name != "" {
+// missing adds to the error of a program that is not on this machine that an
+// image would do.
+func missing(x lab.Sidecar, err error) error {
+	if no, ok := errors.AsType[*lab.UnsupportedError](err); ok && x.Image != "" {
+		no.Reason += ", and the engine has no image " + x.Image
+		no.Remedy = "docker pull " + x.Image + "; or name another image with --sidecar-image; or " + no.Remedy
+	}
+	return err
+}
+
+// programs finds what sidecars are made from, before there is a fleet. It
+// implements [lab.ProgramFinder].
+type programs struct {
+	*kernel.Sidecars
+	engine *engine
+}
+
+// FindProgram looks where a sidecar's image would be made from.
+func (p programs) FindProgram(ctx context.Context, x lab.Sidecar) error {
+	if !x.OnHost && x.Image != "" && p.engine.hasImage(ctx, x.Image) {
+		return nil
+	}
+	err := p.Sidecars.FindProgram(ctx, x)
+	if x.OnHost {
+		return err
+	}
+	return missing(x, err)
+}
+
+// pack makes an image from a program of the host: the binary, what it opens,
+// and as much of /etc as it takes to know root.
+func (s *sidecars) pack(ctx context.Context, x lab.Sidecar, path string) (string, error) {
+	if name := s.images[x.Program]; name != "" {
 		return name, nil
 	}
 	binary, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return "", fmt.Errorf("find %s: %w", program, err)
+		return "", fmt.Errorf("find %s: %w", x.Program, err)
 	}
-	libraries, err := librariesOf(ctx, binary)
+	all, err := opens(ctx, binary, x.Extra)
 	if err != nil {
 		return "", err
 	}
-	name := "portlab-" + program + ":" + string(s.fleet.spec.Run)
+	name := "portlab-" + x.Program + ":" + string(s.fleet.spec.Run)
 	err = s.fleet.engine.importImage(ctx, name, s.fleet.spec.Run, binary, func(t *tar.Writer) error {
-		return errors.Join(addSystem(t), addAll(t, append(libraries, binary)))
+		return errors.Join(addSystem(t), addAll(t, all))
 	})
 	if err != nil {
 		return "", err
 	}
-	s.images[program] = name
-	s.fleet.notice(fmt.Sprintf("%s runs from an image packed from this machine's %s", program, binary))
+	s.images[x.Program] = name
+	s.fleet.notice(fmt.Sprintf("%s runs from an image packed from this machine's %s", x.Program, binary))
 	return name, nil
+}
+
+// opens lists the files that a program opens: itself, the others that it is
+// said to open, and the libraries that these are linked against.
+func opens(ctx context.Context, binary string, extra []string) ([]string, error) {
+	all := []string{binary}
+	for _, pattern := range extra {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			return nil, fmt.Errorf("look for %s: %w", pattern, err)
+		}
+		all = append(all, found...)
+	}
+	for _, file := range slices.Clone(all) {
+		libraries, err := librariesOf(ctx, file)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, libraries...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
 }
 
 func addAll(t *tar.Writer, paths []string) error {
@@ -111,10 +157,10 @@ func addSystem(t *tar.Writer) error {
 	return nil
 }
 
-// librariesOf lists the files that the dynamic loader opens for a binary
-// (ldd(1)); none for a static one.
+// librariesOf lists the files that the dynamic loader opens for a program or a
+// library (ldd(1)); none for a static one, and for what is neither.
 func librariesOf(ctx context.Context, binary string) ([]string, error) {
-	if static(binary) {
+	if !linked(binary) {
 		return nil, nil
 	}
 	out, err := exec.CommandContext(ctx, "ldd", binary).Output()
@@ -143,6 +189,17 @@ func parseLdd(text string) ([]string, error) {
 		}
 	}
 	return all, nil
+}
+
+// linked says whether a file needs libraries.
+func linked(file string) bool {
+	f, err := elf.Open(file)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	libraries, err := f.ImportedLibraries()
+	return err == nil && len(libraries) > 0
 }
 
 func static(binary string) bool {

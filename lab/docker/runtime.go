@@ -33,14 +33,15 @@ func (*Runtime) Name() string { return "docker" }
 // Host is the machine itself. It returns an [lab.UnsupportedError] if no
 // engine answers or it may not be used.
 func (r *Runtime) Host(ctx context.Context) (lab.Host, error) {
-	if _, err := connect(ctx, defaultBridge); err != nil {
+	e, err := connect(ctx, defaultBridge)
+	if err != nil {
 		return nil, err
 	}
 	own, err := kernel.Own()
 	if err != nil {
 		return nil, err
 	}
-	return kernel.NewHost(own, kernel.NewSidecars(own, "", r.binary)), nil
+	return kernel.NewHost(own, programs{kernel.NewSidecars(own, "", r.binary), e}), nil
 }
 
 // Version is the engine's, such as "20.10.24". It returns an

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 	"golang.org/x/sys/unix"
@@ -63,14 +64,49 @@ func (s *sidecars) Start(ctx context.Context, x lab.Sidecar) error {
 	}
 	p := plan{name: s.fleet.spec.Run.Object(x.Name), image: image, command: arguments(x), join: "host"}
 	front := s.fleet.Blueprint().Front.Endpoints()
-	c, err := s.fleet.startWith(ctx, p, ready{timeout: sidecarTimeout, ask: accepting(front[0])}, func(r *testcontainers.ContainerRequest) {
-		r.Entrypoint, r.Files = entrypoint, files(x)
-	})
+	give, err := s.give(x)
 	if err != nil {
 		return err
 	}
+	c, err := s.fleet.startWith(ctx, p, ready{timeout: sidecarTimeout, ask: accepting(front[0])}, func(r *testcontainers.ContainerRequest) {
+		r.Entrypoint = entrypoint
+		give(r)
+	})
+	if err != nil {
+		return errors.Join(err, kernel.RemoveFiles(s.fleet.spec.Run, x.Name))
+	}
 	s.running[x.Name] = c
 	return nil
+}
+
+// give is how a container gets a sidecar's files: by a copy or, where the
+// program watches them, in a folder of this machine, since what a copy replaces
+// is not renamed into place.
+func (s *sidecars) give(x lab.Sidecar) (func(*testcontainers.ContainerRequest), error) {
+	if !x.Watches {
+		return func(r *testcontainers.ContainerRequest) { r.Files = files(x) }, nil
+	}
+	dir, err := kernel.WriteFiles(s.fleet.spec.Run, inContainer(x))
+	if err != nil {
+		return nil, err
+	}
+	return func(r *testcontainers.ContainerRequest) {
+		before := r.HostConfigModifier
+		r.HostConfigModifier = func(h *container.HostConfig) {
+			before(h)
+			h.Binds = append(h.Binds, dir+":"+sidecarDir+":ro")
+		}
+	}, nil
+}
+
+// inContainer is a sidecar whose files name their folder as its container has it.
+func inContainer(x lab.Sidecar) lab.Sidecar {
+	named := make(map[string]string, len(x.Files))
+	for name, text := range x.Files {
+		named[name] = strings.ReplaceAll(text, lab.SidecarDir, sidecarDir)
+	}
+	x.Files = named
+	return x
 }
 
 // Reload gives a sidecar its new files and has it read them.
@@ -84,7 +120,11 @@ func (s *sidecars) Reload(ctx context.Context, x lab.Sidecar) error {
 	if c == nil {
 		return fmt.Errorf("there is no sidecar %s to reload", x.Name)
 	}
-	if x.ReloadSignal == 0 {
+	switch {
+	case x.Watches:
+		_, err := kernel.WriteFiles(s.fleet.spec.Run, inContainer(x))
+		return err
+	case x.ReloadSignal == 0:
 		return errors.Join(s.Stop(ctx, x.Name), s.Start(ctx, x))
 	}
 	for _, f := range files(x) {
@@ -119,7 +159,7 @@ func (s *sidecars) Stop(ctx context.Context, name string) error {
 		return err
 	}
 	delete(s.running, name)
-	return nil
+	return kernel.RemoveFiles(s.fleet.spec.Run, name)
 }
 
 func (s *sidecars) stopAll(ctx context.Context) error {
@@ -143,10 +183,10 @@ func arguments(x lab.Sidecar) []string {
 
 func files(x lab.Sidecar) []testcontainers.ContainerFile {
 	var all []testcontainers.ContainerFile
-	for _, name := range slices.Sorted(maps.Keys(x.Files)) {
-		content := strings.ReplaceAll(x.Files[name], lab.SidecarDir, sidecarDir)
+	named := inContainer(x).Files
+	for _, name := range slices.Sorted(maps.Keys(named)) {
 		all = append(all, testcontainers.ContainerFile{
-			Reader: strings.NewReader(content), ContainerFilePath: path.Join(sidecarDir, name), FileMode: 0o644,
+			Reader: strings.NewReader(named[name]), ContainerFilePath: path.Join(sidecarDir, name), FileMode: 0o644,
 		})
 	}
 	return all

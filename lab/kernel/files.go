@@ -13,10 +13,10 @@ import (
 	"github.com/portlab/portlab/lab"
 )
 
-// writeFiles gives a sidecar its files, in a folder that carries the run's id,
-// and takes away those of before. A file that is there already is replaced in
-// one step, so a running program never reads half of it.
-func writeFiles(run lab.RunID, c lab.Sidecar) (dir string, err error) {
+// WriteFiles gives a sidecar its files, in a folder that carries the run's id.
+// A file that is there already is replaced in one step (rename(2)), so a
+// running program never reads half of it.
+func WriteFiles(run lab.RunID, c lab.Sidecar) (dir string, err error) {
 	if !filepath.IsLocal(c.Name) || strings.ContainsRune(c.Name, '/') {
 		return "", lab.Usagef("%q cannot be a sidecar's name: it names a folder", c.Name)
 	}
@@ -31,6 +31,7 @@ func writeFiles(run lab.RunID, c lab.Sidecar) (dir string, err error) {
 			return "", lab.Usagef("%q cannot be a file of the sidecar %s", name, c.Name)
 		}
 		fresh := filepath.Join(dir, "."+name+".new")
+		content = strings.ReplaceAll(content, lab.SidecarDir, dir)
 		if err := os.WriteFile(fresh, []byte(content), 0o644); err != nil {
 			return "", fmt.Errorf("write %s of %s: %w", name, c.Name, err)
 		}
@@ -49,9 +50,9 @@ func sidecarDir(run lab.RunID, name string) (string, error) {
 	return filepath.Join(root, string(run), name), nil
 }
 
-// removeFiles takes a sidecar's folder away, and those above it that are empty
-// then.
-func removeFiles(run lab.RunID, name string) error {
+// RemoveFiles takes a sidecar's folder away, and those above it that are empty
+// then; no error if there is none.
+func RemoveFiles(run lab.RunID, name string) error {
 	dir, err := sidecarDir(run, name)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/portlab/portlab/lab"
@@ -45,27 +46,28 @@ func (s *Sidecars) Start(ctx context.Context, c lab.Sidecar) error {
 	}
 	p, err := s.start(ctx, c)
 	if err != nil {
-		return errors.Join(fmt.Errorf("start %s: %w", c.Name, err), removeFiles(s.run, c.Name))
+		return errors.Join(fmt.Errorf("start %s: %w", c.Name, err), RemoveFiles(s.run, c.Name))
 	}
 	s.running[c.Name] = p
 	return nil
 }
 
 func (s *Sidecars) start(ctx context.Context, c lab.Sidecar) (*Process, error) {
-	dir, err := writeFiles(s.run, c)
+	dir, err := WriteFiles(s.run, c)
 	if err != nil {
 		return nil, err
 	}
-	program, err := s.program(ctx, c.Program)
+	program, err := s.program(ctx, c)
 	if err != nil {
 		return nil, err
 	}
+	program, args, env := activated(c, program, inDir(c.Args, dir))
 	fds, status, err := s.inherited(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	p, err := Start(ctx, s.ns, Command{
-		Run: s.run, Path: program, Args: inDir(c.Args, dir), Dir: dir, Files: fds,
+		Run: s.run, Path: program, Args: args, Env: env, Dir: dir, Files: fds,
 	})
 	closeAll(fds) // the process has its own
 	if err != nil {
@@ -106,15 +108,35 @@ func closeAll(files []*os.File) {
 	}
 }
 
-func (s *Sidecars) program(ctx context.Context, name string) (string, error) {
-	if name == "portlab" {
+// activated has a program start with the variables of sd_listen_fds(3), if it
+// wants them. Its own process id is among them, which only the process itself
+// knows before it executes the program: a shell sets it.
+func activated(c lab.Sidecar, program string, args []string) (string, []string, []string) {
+	if !c.Activated {
+		return program, args, nil
+	}
+	args = append([]string{"-c", `LISTEN_PID=$$ exec "$@"`, "sh", program}, args...)
+	return "/bin/sh", args, []string{"LISTEN_FDS=" + strconv.Itoa(len(c.Sockets))}
+}
+
+func (s *Sidecars) program(ctx context.Context, c lab.Sidecar) (string, error) {
+	if c.Program == "portlab" {
 		return s.portlab, nil
 	}
-	path, err := lab.FindProgram(name)
-	if err == nil && s.origins[name] == "" {
-		s.origins[name] = VersionOf(ctx, path) + " at " + path
+	path, err := lab.FindProgram(c.Program)
+	if err == nil && s.origins[c.Program] == "" {
+		s.origins[c.Program] = VersionOf(ctx, path, c.VersionFlag) + " at " + path
 	}
 	return path, err
+}
+
+// FindProgram implements [lab.ProgramFinder].
+func (s *Sidecars) FindProgram(_ context.Context, c lab.Sidecar) error {
+	if c.Program == "portlab" {
+		return nil
+	}
+	_, err := lab.FindProgram(c.Program)
+	return err
 }
 
 // Origins are the programs of the sidecars so far, each with its version and
@@ -125,10 +147,10 @@ func (s *Sidecars) Origins() map[string]string {
 	return maps.Clone(s.origins)
 }
 
-// Reload implements [lab.Sidecars]. Without a signal the sidecar is stopped
-// and started again.
+// Reload implements [lab.Sidecars]. One that takes no signal and does not watch
+// its files is stopped and started again.
 func (s *Sidecars) Reload(ctx context.Context, c lab.Sidecar) error {
-	if c.ReloadSignal == 0 {
+	if c.ReloadSignal == 0 && !c.Watches {
 		if err := s.Stop(ctx, c.Name); err != nil {
 			return err
 		}
@@ -145,8 +167,11 @@ func (s *Sidecars) Reload(ctx context.Context, c lab.Sidecar) error {
 		return fmt.Errorf("reload %s: %w", c.Name, p.Err())
 	default:
 	}
-	if _, err := writeFiles(s.run, c); err != nil {
+	if _, err := WriteFiles(s.run, c); err != nil {
 		return err
+	}
+	if c.Watches {
+		return nil
 	}
 	return p.Signal(c.ReloadSignal)
 }
@@ -161,7 +186,7 @@ func (s *Sidecars) Stop(ctx context.Context, name string) error {
 		}
 		delete(s.running, name)
 	}
-	return removeFiles(s.run, name)
+	return RemoveFiles(s.run, name)
 }
 
 // StopAll stops the sidecars that run. It is idempotent, and joins errors.

@@ -211,7 +211,7 @@ func TestProcessesOfARunAreFoundByEnvironmentAndByFolder(t *testing.T) {
 	for how, act := range map[string][]string{"environment": {"act-stubborn"}, "folder": {"act-forgets"}} {
 		t.Run(how, func(t *testing.T) {
 			ns, run := newNamespace(t), lab.NewRunID()
-			dir, err := writeFiles(run, lab.Sidecar{Name: "x"})
+			dir, err := WriteFiles(run, lab.Sidecar{Name: "x"})
 			no(t, err)
 			p, err := Start(t.Context(), ns, Command{Run: run, Path: "/proc/self/exe", Args: act, Dir: dir})
 			no(t, err)

@@ -28,7 +28,7 @@ type Link struct {
 
 // Host is a strict fake of [lab.Host]. It begins with the built-in chains, a
 // loopback link, forwarding switched on, all for IPv4 and IPv6, and the
-// programs portlab, nginx and docker-proxy. It may be used by several goroutines.
+// programs that strategies run. It may be used by several goroutines.
 type Host struct {
 	t  testing.TB
 	mu sync.Mutex
@@ -61,7 +61,7 @@ func NewHost(t testing.TB) *Host {
 		turns:    map[string]uint32{},
 		sysctls:  map[string]string{forwarding[lab.IPv4]: "1", forwarding[lab.IPv6]: "1", "net.ipv4.conf.all.route_localnet": "0"},
 		sidecars: map[string]lab.Sidecar{},
-		programs: []string{"portlab", "nginx", "docker-proxy"},
+		programs: slices.Clone(proxies),
 		random:   rand.New(rand.NewPCG(1, 2)),
 	}
 	for _, own := range []string{"127.0.0.1/8", "::1/128"} {

@@ -14,6 +14,11 @@ import (
 	"github.com/portlab/portlab/lab"
 )
 
+// proxies are the programs that a fake host has.
+var proxies = []string{
+	"portlab", "nginx", "docker-proxy", "haproxy", "envoy", "caddy", "traefik", "socat", "systemd-socket-proxyd",
+}
+
 // Running gives the sidecar of that name, if it runs.
 func (h *Host) Running(name string) (lab.Sidecar, bool) {
 	h.mu.Lock()
@@ -38,14 +43,24 @@ func (s sidecars) Start(ctx context.Context, c lab.Sidecar) error {
 	})
 }
 
+// FindProgram implements [lab.ProgramFinder].
+func (s sidecars) FindProgram(_ context.Context, c lab.Sidecar) error {
+	s.h.mu.Lock()
+	defer s.h.mu.Unlock()
+	if slices.Contains(s.h.programs, c.Program) {
+		return nil
+	}
+	return &lab.UnsupportedError{What: c.Program, Reason: "there is no such program on the fake host", Remedy: "GiveProgram"}
+}
+
 func (s sidecars) Reload(ctx context.Context, c lab.Sidecar) error {
 	return s.change(ctx, "reload "+c.Name, func() error {
 		old, ok := s.h.sidecars[c.Name]
 		if !ok {
 			return fmt.Errorf("sidecar %s does not run", c.Name)
 		}
-		if c.ReloadSignal == 0 {
-			return fmt.Errorf("sidecar %s has no reload signal", c.Name)
+		if c.ReloadSignal == 0 && !c.Watches {
+			return fmt.Errorf("sidecar %s neither takes a signal to reload nor watches its files", c.Name)
 		}
 		if err := s.h.checkSidecar(c); err != nil {
 			return fmt.Errorf("sidecar %s: %w", c.Name, err)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/portlab/portlab/lab"
@@ -41,7 +42,7 @@ func (s Sidecar) Replace(ctx context.Context, h lab.Host, next lab.Step) error {
 
 func (s Sidecar) reloadsInto(n Sidecar) bool {
 	s.Files, n.Files = nil, nil
-	return n.ReloadSignal != 0 && reflect.DeepEqual(s, n)
+	return (n.ReloadSignal != 0 || n.Watches) && reflect.DeepEqual(s, n)
 }
 
 // Revert stops the program.
@@ -58,7 +59,7 @@ func (s Sidecar) Shell() []string {
 	dir := s.folder()
 	lines := []string{lab.ShellLine("mkdir", "-p", dir)}
 	for _, name := range slices.Sorted(maps.Keys(s.Files)) {
-		text := strings.TrimSuffix(s.Files[name], "\n")
+		text := strings.TrimSuffix(strings.ReplaceAll(s.Files[name], lab.SidecarDir, dir), "\n")
 		lines = append(lines, "cat > "+lab.ShellWord(dir+"/"+name)+" <<'END-OF-FILE'\n"+text+"\nEND-OF-FILE")
 	}
 	words := []string{s.Program}
@@ -79,6 +80,9 @@ func (s Sidecar) start(words []string) string {
 	first, status := 3, ""
 	if s.Status {
 		first, status = 4, " 3>/dev/null"
+	}
+	if s.Activated {
+		words = append([]string{"sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=` + strconv.Itoa(len(s.Sockets)) + ` exec "$@"`, "sh"}, words...)
 	}
 	return lab.ShellInherit(first, s.Sockets, words) + status
 }
