@@ -58,7 +58,7 @@ func TestVariantIsFoundByItsName(t *testing.T) {
 func checkNeeds(t *testing.T, n lab.Needs) {
 	t.Helper()
 	nulls := map[lab.Null]bool{
-		lab.Random: true, lab.Hash: true, lab.RoundRobin: true, lab.LeastConnections: true, lab.AcceptRace: true, lab.Single: true,
+		lab.Random: true, lab.Hash: true, lab.HashAddress: true, lab.RoundRobin: true, lab.LeastConnections: true, lab.AcceptRace: true, lab.Single: true,
 	}
 	if !nulls[n.Null] {
 		t.Errorf("unknown null %q", n.Null)

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -128,9 +126,7 @@ func nginxBefore(t *testing.T, p place, answer func(w http.ResponseWriter, r *ht
 	}
 	dir := t.TempDir()
 	s := sidecar(t, p, nginx{}, to)
-	if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(s.Files["nginx.conf"]), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	write(t, dir, s)
 	var args []string
 	for _, a := range s.Args {
 		args = append(args, strings.ReplaceAll(a, lab.SidecarDir, dir))

@@ -46,13 +46,8 @@ func nginxTakesTurns(t *testing.T, p place, loopback string) {
 		to = append(to, lab.Replica{Instance: name, Weight: 1, Address: netip.MustParseAddrPort(s.Listener.Addr().String())})
 	}
 	dir := t.TempDir()
-	write := func(s lab.Sidecar) {
-		if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(s.Files["nginx.conf"]), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 	s := sidecar(t, p, nginx{}, to)
-	write(s)
+	write(t, dir, s)
 	var args []string
 	for _, a := range s.Args {
 		args = append(args, strings.ReplaceAll(a, lab.SidecarDir, dir))
@@ -68,7 +63,7 @@ func nginxTakesTurns(t *testing.T, p place, loopback string) {
 		t.Errorf("the answer was %q, want the client's address in it", got)
 	}
 	to[0].Weight, to[1].Weight = 3, 1
-	write(sidecar(t, p, nginx{}, to[:2]))
+	write(t, dir, sidecar(t, p, nginx{}, to[:2]))
 	old := children(t, process.Pid)
 	if err := process.Signal(s.ReloadSignal); err != nil {
 		t.Fatal(err)
@@ -79,6 +74,17 @@ func nginxTakesTurns(t *testing.T, p place, loopback string) {
 	})
 	if got := tally(t, front, 40); !slices.Equal(got, []int{30, 10, 0}) {
 		t.Errorf("40 connections went %v, want 30 and 10", got)
+	}
+}
+
+// write gives a sidecar its files in a folder.
+func write(t *testing.T, dir string, s lab.Sidecar) {
+	t.Helper()
+	for name, text := range s.Files {
+		text = strings.ReplaceAll(text, lab.SidecarDir, dir)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

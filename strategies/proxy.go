@@ -82,6 +82,7 @@ func (proxy) Steps(f lab.Facts, _ lab.Front, to []lab.Replica) ([]lab.Step, erro
 // What the proxies have in common, which read requests and not only packets.
 const (
 	turnIsOfRequests = "The turn is one for each request: the requests of a connection that is kept alive are spread, and so are the streams of one of HTTP/2."
+	hashIsOfAddress  = "With method=hash all connections of a client's address go to one replica: it takes several addresses (--clients) to see a spread."
 	webSocketIsOne   = "A WebSocket takes one turn, for its handshake: all of its messages go to one replica."
 )
 

@@ -15,11 +15,13 @@ import (
 // explanation is what explain prints: the JSON object is a contract with
 // scripts.
 type explanation struct {
-	SchemaVersion int         `json:"schema_version"`
-	Strategy      string      `json:"strategy"`
-	Summary       string      `json:"summary"`
-	Runtime       string      `json:"runtime"`
-	Vantage       lab.Vantage `json:"vantage"`
+	SchemaVersion int    `json:"schema_version"`
+	Strategy      string `json:"strategy"`
+	// Settings are those of the strategy's options; none where it has none.
+	Settings map[string]string `json:"settings,omitempty"`
+	Summary  string            `json:"summary"`
+	Runtime  string            `json:"runtime"`
+	Vantage  lab.Vantage       `json:"vantage"`
 	lab.Blueprint
 	Path      []string         `json:"path"`
 	Steps     []explainedStep  `json:"steps"`
@@ -76,7 +78,7 @@ func (a *app) explain(ctx context.Context, t *lab.Trial, format string) error {
 func explained(t *lab.Trial, e *lab.Explanation) explanation {
 	about := t.Strategy.About()
 	x := explanation{
-		SchemaVersion: schemaVersion, Strategy: t.Strategy.Name(), Summary: about.Summary,
+		SchemaVersion: schemaVersion, Strategy: t.Strategy.Name(), Settings: lab.SettingsOf(t.Strategy), Summary: about.Summary,
 		Runtime: t.Runtime.Name(), Vantage: t.Vantage, Blueprint: e.Blueprint,
 		Path: about.Path, Steps: []explainedStep{}, Caveats: t.Caveats(), Sources: about.Sources,
 		Protocols: protocols(t.Strategy.Needs()),
@@ -94,7 +96,7 @@ func explained(t *lab.Trial, e *lab.Explanation) explanation {
 func writeExplanation(w io.Writer, t *lab.Trial, e *lab.Explanation) error {
 	out := bufio.NewWriter(w)
 	about := t.Strategy.About()
-	fmt.Fprintf(out, "# %s: %s\n#\n", t.Strategy.Name(), about.Summary)
+	fmt.Fprintf(out, "# %s: %s\n#\n", lab.FullName(t.Strategy), about.Summary)
 	fmt.Fprintf(out, "# A client at vantage %s dials %s.\n", t.Vantage, dialled(t, e))
 	for _, r := range e.Replicas {
 		fmt.Fprintf(out, "# Replica %s listens at %s.\n", r.Instance, r.Address)

@@ -176,6 +176,12 @@ type fakeHost struct{ lab.Host }
 
 func (fakeHost) Do(_ context.Context, f func() error) error { return f() }
 func (fakeHost) Shell() string                              { return "" }
+func (fakeHost) Sidecars() lab.Sidecars                     { return fakeSidecars{} }
+
+// fakeSidecars have every program, and start none.
+type fakeSidecars struct{ lab.Sidecars }
+
+func (fakeSidecars) FindProgram(context.Context, lab.Sidecar) error { return nil }
 
 // Rules are there, for probes.
 func (fakeHost) Rules(lab.Family) (lab.Rules, error) { return fakeRules{}, nil }

@@ -38,10 +38,27 @@ type listedStrategy struct {
 	Null        lab.Null         `json:"null"`
 	Warning     string           `json:"warning"`
 	Vantages    []listedVantage  `json:"vantages"`
+	Options     []listedOption   `json:"options"`
 	Protocols   []listedProtocol `json:"protocols"`
 	Runtimes    []listedRuntime  `json:"runtimes"` // in which it can be used
 	Usable      bool             `json:"usable"`   // in any runtime
 	Reason      string           `json:"reason"`   // why it cannot be used in any; empty if it can
+}
+
+// listedOption is a setting of a strategy. What is said of the strategy is so
+// with the first value of each.
+type listedOption struct {
+	Name    string        `json:"name"`
+	Meaning string        `json:"meaning"`
+	Values  []listedValue `json:"values"` // the default first
+}
+
+type listedValue struct {
+	Value     string         `json:"value"`
+	Null      lab.Null       `json:"null"`      // with this value
+	Protocols []lab.Protocol `json:"protocols"` // that are carried with this value
+	Usable    bool           `json:"usable"`    // in any runtime, with this value
+	Reason    string         `json:"reason"`    // why not in any; empty if it can
 }
 
 type listedProtocol struct {
@@ -86,11 +103,35 @@ func (a *app) list(ctx context.Context) listing {
 	}
 	for _, s := range strategies.All() {
 		d := describe(s)
+		d.Options = options(s, surveys)
 		d.Runtimes = usableIn(s.Name(), surveys)
 		d.Usable, d.Reason = inAny(d.Runtimes)
 		l.Strategies = append(l.Strategies, d)
 	}
 	return l
+}
+
+// options lists a strategy's options, and which of their values can be used.
+func options(s lab.Strategy, surveys []survey) []listedOption {
+	all := []listedOption{}
+	for _, o := range lab.OptionsOf(s) {
+		listed := listedOption{Name: o.Name, Meaning: o.Meaning}
+		for _, value := range o.Values {
+			settings := lab.SettingsOf(s)
+			settings[o.Name] = value
+			with := s.(lab.Configurable).With(settings)
+			v := listedValue{Value: value, Null: with.Needs().Null}
+			for _, p := range protocols(with.Needs()) {
+				if p.Usable {
+					v.Protocols = append(v.Protocols, p.Name)
+				}
+			}
+			v.Usable, v.Reason = inAny(usableIn(lab.FullName(with), surveys))
+			listed.Values = append(listed.Values, v)
+		}
+		all = append(all, listed)
+	}
+	return all
 }
 
 // usableIn says in which runtimes a strategy can be used.
@@ -190,12 +231,30 @@ func writeListing(w io.Writer, l listing) error {
 				field(out, "not for", string(p.Name)+": "+p.Reason)
 			}
 		}
+		writeOptions(out, s)
 		if s.Warning != "" {
 			field(out, "warning", s.Warning)
 		}
 		writeRuntimes(out, s, l.Runtimes)
 	}
 	return out.Flush()
+}
+
+// writeOptions says what may be set, the default first. A value that cannot be
+// used although the strategy can has its reason below.
+func writeOptions(w io.Writer, s listedStrategy) {
+	for _, o := range s.Options {
+		var values []string
+		for _, v := range o.Values {
+			values = append(values, v.Value)
+		}
+		field(w, "option", o.Name+"="+strings.Join(values, "|")+": "+o.Meaning)
+		for _, v := range o.Values {
+			if s.Usable && !v.Usable {
+				field(w, "not with", o.Name+"="+v.Value+": "+v.Reason)
+			}
+		}
+	}
 }
 
 // writeRuntimes says in which runtimes a strategy works, and why not in the

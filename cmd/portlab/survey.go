@@ -20,7 +20,8 @@ import (
 // process outside, and nowhere else.
 type survey struct {
 	Runtime listedRuntime `json:"runtime"`
-	// Strategies gives, for each strategy, why it cannot run; empty if it can.
+	// Strategies gives, for each strategy and each with one setting changed, by
+	// its full name, why it cannot run; empty if it can.
 	Strategies map[string]string `json:"strategies"`
 	Findings   []finding         `json:"findings"` // the runtime itself first
 	// UserNamespace is that of the process that looked, as /proc/self/ns/user has it.
@@ -91,12 +92,12 @@ func (a *app) survey(ctx context.Context, r lab.Runtime) survey {
 	}
 	s := survey{Runtime: listedRuntime{Name: r.Name(), Usable: true}, Strategies: map[string]string{}}
 	s.UserNamespace, _ = os.Readlink("/proc/self/ns/user") // unknown is as good as the same
-	for _, x := range strategies.All() {
+	for _, x := range strategies.Variants() {
 		err := r.Supports(x.Needs().Fleet(lab.FleetSpec{Family: lab.IPv4, Replicas: 1}))
 		if err == nil {
 			err = lab.Probed(ctx, host, x, lab.IPv4)
 		}
-		s.Strategies[x.Name()] = reason(err)
+		s.Strategies[lab.FullName(x)] = reason(err)
 	}
 	s.Findings = append(s.Findings, engine(ctx, r))
 	for _, f := range a.inspect.host(host, a.world.inside) {
@@ -112,8 +113,8 @@ func unusable(r lab.Runtime, err error) survey {
 		Runtime:    listedRuntime{Name: r.Name(), Reason: reason(err)},
 		Strategies: map[string]string{}, Findings: []finding{runtimeFinding(r).not(err)},
 	}
-	for _, x := range strategies.All() {
-		s.Strategies[x.Name()] = s.Runtime.Reason
+	for _, x := range strategies.Variants() {
+		s.Strategies[lab.FullName(x)] = s.Runtime.Reason
 	}
 	return s
 }

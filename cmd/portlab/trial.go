@@ -4,12 +4,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portlab/portlab/lab"
-	"github.com/portlab/portlab/strategies"
 )
 
 // fleetFlags are the flags that say what is to be set up: those that run and
 // explain share.
 type fleetFlags struct {
+	settingFlags
 	replicas     int
 	weights      []float64
 	port         uint16
@@ -24,6 +24,7 @@ type fleetFlags struct {
 
 func (a *app) addFleetFlags(c *cobra.Command) *fleetFlags {
 	f := &fleetFlags{}
+	f.settingFlags.add(c)
 	c.Flags().IntVar(&f.replicas, "replicas", 2, "how many replicas")
 	c.Flags().Float64SliceVar(&f.weights, "weights", nil, "weights of the replicas, `W,W`, such as 3,1 (default equal)")
 	c.Flags().Lookup("weights").DefValue = "" // else help shows []
@@ -57,7 +58,7 @@ func protocolWords() []string {
 // trial is what these flags ask of a strategy, checked but for what only a
 // runtime can tell: it has none yet.
 func (a *app) trial(strategy string, f *fleetFlags) (*lab.Trial, error) {
-	s, err := strategies.Find(strategy)
+	s, err := f.strategy(strategy)
 	if err != nil {
 		return nil, err
 	}
@@ -92,16 +93,4 @@ func (f *fleetFlags) check() error {
 		return lab.Usagef("say where the server in --image listens, with --image-port")
 	}
 	return nil
-}
-
-// completeStrategy completes a command's first argument.
-func completeStrategy(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var words []string
-	for _, s := range strategies.All() {
-		words = append(words, s.Name()+"\t"+s.About().Summary)
-	}
-	return words, cobra.ShellCompDirectiveNoFileComp
 }
