@@ -23,6 +23,8 @@ type Host interface {
 	Flows() Flows
 	// Bridges gives the bridges that replicas are behind.
 	Bridges() Bridges
+	// BPF gives the programs that run in the kernel.
+	BPF() BPF
 	// Sidecars gives the programs that run beside the replicas.
 	Sidecars() Sidecars
 }
@@ -107,6 +109,10 @@ type Sidecar struct {
 	// Watches: the program itself sees when one of its files is replaced, so that
 	// it takes neither a signal nor a restart.
 	Watches bool
+	// AfterStop are the arguments with which the same program is run once more
+	// when it has ended, to take back what it changed itself; none: it is not.
+	// Only a sidecar on the host has them.
+	AfterStop []string
 	// VersionFlag has the program print its version; empty: -v.
 	VersionFlag string
 	// Image is the container image to prefer where sidecars are containers.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/labtest"
+	"github.com/portlab/portlab/lab/step"
 )
 
 // place is a run on a fake host: where its replicas are and what its front is.
@@ -112,9 +113,29 @@ func (p place) called(s lab.Strategy) []netip.AddrPort {
 	return all
 }
 
+// programs are those that any strategy starts beside the replicas of a place.
+func (p place) programs() map[string]bool {
+	all := map[string]bool{}
+	for _, s := range Variants() {
+		steps, err := s.Steps(p.facts, p.front, p.replicas(0, 1))
+		if err != nil {
+			continue // the test of that strategy says so
+		}
+		for _, st := range steps {
+			if c, ok := st.(step.Sidecar); ok {
+				all[c.Program] = true
+			}
+		}
+	}
+	return all
+}
+
 // host is the machine of a place, as a runtime leaves it for the strategy.
 func (p place) host(t testing.TB) *labtest.Host {
 	h := labtest.NewHost(t)
+	for name := range p.programs() {
+		h.GiveProgram(name)
+	}
 	h.AddLink(labtest.Link{Name: "lan", Prefix: p.lan()})
 	h.AddLink(labtest.Link{Name: p.facts.Bridge, Prefix: netip.PrefixFrom(p.facts.Gateway, p.facts.Subnet.Bits())})
 	if p.facts.ForwardChain != "" {

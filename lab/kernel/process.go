@@ -94,6 +94,10 @@ func (p *Process) Err() error {
 	return errors.New(how)
 }
 
+// Succeeded says whether the process ended with exit status 0. It is only valid
+// once Done is closed.
+func (p *Process) Succeeded() bool { return p.err == nil }
+
 // Output is the end of what the process wrote: 8 KiB at most.
 func (p *Process) Output() string { return p.end.String() }
 

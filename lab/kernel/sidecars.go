@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/portlab/portlab/lab"
@@ -21,8 +21,14 @@ type Sidecars struct {
 	portlab string
 
 	mu      sync.Mutex
-	running map[string]*Process
+	running map[string]*sidecar
 	origins map[string]string // by program: its version, and where it was found
+}
+
+// sidecar is one that runs.
+type sidecar struct {
+	*Process
+	after *Command // to be run once it has ended; may be nil
 }
 
 // NewSidecars starts sidecars in a namespace on behalf of a run. The program
@@ -31,7 +37,7 @@ func NewSidecars(ns *Namespace, run lab.RunID, portlab string) *Sidecars {
 	if portlab == "" {
 		portlab = "/proc/self/exe"
 	}
-	return &Sidecars{ns: ns, run: run, portlab: portlab, running: map[string]*Process{}, origins: map[string]string{}}
+	return &Sidecars{ns: ns, run: run, portlab: portlab, running: map[string]*sidecar{}, origins: map[string]string{}}
 }
 
 // Start implements [lab.Sidecars]. A sidecar that inherits its sockets listens
@@ -52,7 +58,7 @@ func (s *Sidecars) Start(ctx context.Context, c lab.Sidecar) error {
 	return nil
 }
 
-func (s *Sidecars) start(ctx context.Context, c lab.Sidecar) (*Process, error) {
+func (s *Sidecars) start(ctx context.Context, c lab.Sidecar) (*sidecar, error) {
 	dir, err := WriteFiles(s.run, c)
 	if err != nil {
 		return nil, err
@@ -77,7 +83,31 @@ func (s *Sidecars) start(ctx context.Context, c lab.Sidecar) (*Process, error) {
 	if err := s.await(ctx, c, p, status); err != nil {
 		return nil, errors.Join(err, p.Stop(ctx))
 	}
-	return p, nil
+	x := &sidecar{Process: p}
+	if len(c.AfterStop) > 0 {
+		x.after = &Command{Run: s.run, Path: program, Args: inDir(c.AfterStop, dir), Dir: dir}
+	}
+	return x, nil
+}
+
+// afterwards runs what a sidecar is to be followed by, to its end.
+func (s *Sidecars) afterwards(ctx context.Context, c *Command) error {
+	if c == nil {
+		return nil
+	}
+	p, err := Start(ctx, s.ns, *c)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-p.Done():
+	case <-ctx.Done():
+		return errors.Join(context.Cause(ctx), p.Stop(ctx))
+	}
+	if !p.Succeeded() {
+		return fmt.Errorf("run %s %s: %w", c.Path, strings.Join(c.Args, " "), p.Err())
+	}
+	return nil
 }
 
 // inherited are the files that a sidecar inherits, and the end of its status
@@ -185,18 +215,23 @@ func (s *Sidecars) Stop(ctx context.Context, name string) error {
 			return err
 		}
 		delete(s.running, name)
+		if err := s.afterwards(ctx, p.after); err != nil {
+			return err
+		}
 	}
 	return RemoveFiles(s.run, name)
 }
 
-// StopAll stops the sidecars that run. It is idempotent, and joins errors.
-func (s *Sidecars) StopAll(ctx context.Context) error {
+// KillAll ends the sidecars that run at once, with nothing drained and nothing
+// taken back: their namespace is about to go. It is idempotent, and joins errors.
+func (s *Sidecars) KillAll() error {
 	s.mu.Lock()
-	names := slices.Collect(maps.Keys(s.running))
-	s.mu.Unlock()
+	defer s.mu.Unlock()
 	var errs []error
-	for _, name := range names {
-		errs = append(errs, s.Stop(ctx, name))
+	for name, p := range s.running {
+		p.Kill()
+		delete(s.running, name)
+		errs = append(errs, RemoveFiles(s.run, name))
 	}
 	return errors.Join(errs...)
 }

@@ -62,17 +62,30 @@ func (s Sidecar) Shell() []string {
 		text := strings.TrimSuffix(strings.ReplaceAll(s.Files[name], lab.SidecarDir, dir), "\n")
 		lines = append(lines, "cat > "+lab.ShellWord(dir+"/"+name)+" <<'END-OF-FILE'\n"+text+"\nEND-OF-FILE")
 	}
-	words := []string{s.Program}
-	for _, a := range s.Args {
-		words = append(words, strings.ReplaceAll(a, lab.SidecarDir, dir))
-	}
+	words := append([]string{s.Program}, s.inFolder(s.Args)...)
 	return append(lines, s.start(words)+" & echo $! > "+lab.ShellWord(dir+"/pid"))
 }
 
-// Undo ends the program and deletes its files; some delete one themselves.
+// Undo ends the program, has it take back what it changed, and deletes its
+// files; some delete one themselves.
 func (s Sidecar) Undo() []string {
 	dir := s.folder()
-	return []string{`kill "$(cat ` + lab.ShellWord(dir+"/pid") + `)"`, lab.ShellLine("rm", "-rf", dir)}
+	pid := `"$(cat ` + lab.ShellWord(dir+"/pid") + `)"`
+	lines := []string{"kill " + pid}
+	if len(s.AfterStop) > 0 {
+		lines = append(lines, "while kill -0 "+pid+" 2>/dev/null; do sleep 0.1; done",
+			lab.ShellLine(append([]string{s.Program}, s.inFolder(s.AfterStop)...)...))
+	}
+	return append(lines, lab.ShellLine("rm", "-rf", dir))
+}
+
+// inFolder are arguments with the folder of the files in its place.
+func (s Sidecar) inFolder(args []string) []string {
+	all := make([]string, len(args))
+	for i, a := range args {
+		all[i] = strings.ReplaceAll(a, lab.SidecarDir, s.folder())
+	}
+	return all
 }
 
 // start is the command that becomes the program, with its descriptors.
