@@ -85,6 +85,8 @@ var confined = map[string]rule{
 		"rules are changed through lab.Rules, which has a strict fake"},
 	"github.com/vishvananda/netlink": {[]string{"lab/kernel"},
 		"links, routes and tracked connections are changed in one place"},
+	"github.com/cilium/ebpf": {[]string{"lab/kernel"},
+		"programs in the kernel are attached in one place"},
 	"github.com/spf13/cobra": {[]string{"cmd/portlab"},
 		"flags belong to the command line"},
 	"github.com/vbauerster/mpb": {[]string{"cmd/portlab"},

@@ -33,7 +33,8 @@ type FleetSpec struct {
 	Placement Placement
 	ReusePort bool
 	Publish   Publish
-	Inherit   bool     // as in [Needs]
+	Inherit   Inherit
+	OwnHost   bool     // as in [Needs]
 	Vantage   Vantage  // from which the front will be called
 	Protocol  Protocol // that the replicas speak; empty: HTTP1
 	Clients   int      // source addresses that the clients at Vantage need; 0: 1

@@ -35,12 +35,15 @@ type Needs struct {
 	Placement Placement
 	ReusePort bool    // the application must set SO_REUSEPORT (socket(7)) on its listening socket
 	Publish   Publish // what the runtime itself publishes at the front
-	// Inherit: each replica inherits listening sockets of its own, one for each
-	// address of the front, made in the host's namespace with SO_REUSEPORT and
-	// handed over as sd_listen_fds(3) has it.
-	Inherit     bool
-	Root        bool   // the steps change the host's network and need CAP_NET_ADMIN (capabilities(7))
-	Application string // what the application must do or be told, for people; empty if nothing
+	Inherit   Inherit // the listening sockets that replicas inherit
+	// OwnHost: the host must be the run's own and go with it, because what the
+	// strategy changes there carries no run's name or catches what is not the
+	// front's.
+	OwnHost bool
+	Root    bool // the steps change the host's network and need CAP_NET_ADMIN (capabilities(7))
+	// Application is what the application must do or be told, for people; empty
+	// if nothing.
+	Application string
 	Probes      []Probe
 	// NotFrom gives, for a vantage that cannot work, the reason.
 	NotFrom map[Vantage]string
@@ -66,6 +69,18 @@ const (
 	PublishSandbox Publish = "sandbox"
 )
 
+// Inherit is which listening sockets replicas inherit, one for each address of
+// the front, made in the host's namespace and handed over as sd_listen_fds(3)
+// has it.
+type Inherit string
+
+// The ways to inherit.
+const (
+	InheritNone   Inherit = ""       // none: a replica makes its own
+	InheritOwn    Inherit = "own"    // each replica others, all on one port with SO_REUSEPORT
+	InheritShared Inherit = "shared" // all replicas the same, whose queue they share
+)
+
 // WhyNotFrom is why the strategy cannot work from a vantage with an IP
 // version; empty if it can.
 func (n Needs) WhyNotFrom(v Vantage, ip Family) string {
@@ -80,7 +95,7 @@ func (n Needs) WhyNotFor(p Protocol) string { return n.NotFor[p] }
 
 // Fleet fills in what these needs ask of a fleet.
 func (n Needs) Fleet(s FleetSpec) FleetSpec {
-	s.Placement, s.ReusePort, s.Publish, s.Inherit = n.Placement, n.ReusePort, n.Publish, n.Inherit
+	s.Placement, s.ReusePort, s.Publish, s.Inherit, s.OwnHost = n.Placement, n.ReusePort, n.Publish, n.Inherit, n.OwnHost
 	return s
 }
 

@@ -67,10 +67,10 @@ func checkNeeds(t *testing.T, n lab.Needs) {
 	if !placements[n.Placement] {
 		t.Errorf("unknown placement %q", n.Placement)
 	}
-	if (n.ReusePort || n.Inherit) != (n.Application != "") {
-		t.Errorf("SO_REUSEPORT is asked for: %v, to inherit: %v, and the application is told: %q", n.ReusePort, n.Inherit, n.Application)
+	if (n.ReusePort || n.Inherit != lab.InheritNone) != (n.Application != "") {
+		t.Errorf("SO_REUSEPORT is asked for: %v, to inherit: %q, and the application is told: %q", n.ReusePort, n.Inherit, n.Application)
 	}
-	if n.ReusePort && n.Inherit {
+	if n.ReusePort && n.Inherit != lab.InheritNone {
 		t.Error("the application cannot set SO_REUSEPORT on a socket that it inherits")
 	}
 	for _, not := range []map[lab.Vantage]string{n.NotFrom, n.NotFromIPv6} {

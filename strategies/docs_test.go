@@ -154,7 +154,7 @@ func runtimes(n lab.Needs) (names, why string) {
 	switch {
 	case n.Publish == lab.PublishFirst || n.Publish == lab.PublishEach:
 		return "docker", "a container engine publishes the port, and netns has none"
-	case n.Inherit:
+	case n.Inherit != lab.InheritNone:
 		return "netns", "a container engine hands no listening socket to a container"
 	}
 	return "docker, netns", ""

@@ -121,7 +121,12 @@ func validate(spec lab.FleetSpec) error {
 			What: "--ip 6", Reason: "the docker runtime makes IPv4 networks only",
 			Remedy: "use --runtime netns, or leave --ip out",
 		}
-	case spec.Inherit:
+	case spec.OwnHost:
+		return &lab.UnsupportedError{
+			What: "the docker runtime", Reason: "its host is this machine, and what is asked for would change it beyond the front of the run",
+			Remedy: "choose --runtime netns",
+		}
+	case spec.Inherit != lab.InheritNone:
 		return &lab.UnsupportedError{
 			What: "inherited sockets", Reason: "an engine hands no listening socket to a container",
 			Remedy: "use --runtime netns",

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"context"
 	"sync"
 
 	"github.com/portlab/portlab/lab"
@@ -11,6 +12,7 @@ import (
 type Host struct {
 	*Namespace
 	sidecars lab.Sidecars
+	bpf      *bpf
 
 	mu    sync.Mutex
 	rules map[lab.Family]*rules
@@ -19,7 +21,7 @@ type Host struct {
 // NewHost makes a host of a namespace. Sidecars may be this package's
 // [Sidecars], or a runtime's own.
 func NewHost(ns *Namespace, sidecars lab.Sidecars) *Host {
-	return &Host{Namespace: ns, sidecars: sidecars, rules: map[lab.Family]*rules{}}
+	return &Host{Namespace: ns, sidecars: sidecars, bpf: newBPF(ns), rules: map[lab.Family]*rules{}}
 }
 
 // Rules implements [lab.Host].
@@ -54,6 +56,13 @@ func (h *Host) Flows() lab.Flows { return flows{h.Namespace} }
 
 // Bridges implements [lab.Host].
 func (h *Host) Bridges() lab.Bridges { return bridges{h.Namespace} }
+
+// BPF implements [lab.Host].
+func (h *Host) BPF() lab.BPF { return h.bpf }
+
+// DetachAll takes all programs away that steps have attached by BPF. It is
+// idempotent, and joins errors.
+func (h *Host) DetachAll(ctx context.Context) error { return h.bpf.detachAll(ctx) }
 
 // Sidecars implements [lab.Host].
 func (h *Host) Sidecars() lab.Sidecars { return h.sidecars }

@@ -2,9 +2,12 @@ package kernel
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -12,8 +15,9 @@ import (
 
 // listener is one socket of a namespace that takes what comes to a port.
 type listener struct {
-	port  uint16
-	inode uint64
+	address netip.Addr // unspecified: it takes what comes to any
+	port    uint16
+	inode   uint64
 }
 
 // Owner is a process that holds a listening socket.
@@ -87,7 +91,11 @@ func parseListeners(text, state string) []listener {
 		if len(f) < 10 || f[3] != state {
 			continue
 		}
-		_, hexPort, _ := strings.Cut(f[1], ":")
+		hexAddress, hexPort, _ := strings.Cut(f[1], ":")
+		address, ok := parseHexAddress(hexAddress)
+		if !ok {
+			continue
+		}
 		port, err := strconv.ParseUint(hexPort, 16, 16)
 		if err != nil {
 			continue
@@ -96,9 +104,22 @@ func parseListeners(text, state string) []listener {
 		if err != nil {
 			continue
 		}
-		all = append(all, listener{port: uint16(port), inode: inode})
+		all = append(all, listener{address: address, port: uint16(port), inode: inode})
 	}
 	return all
+}
+
+// parseHexAddress reads an address as the files of proc_pid_net(5) have it: the
+// words of the network's byte order, printed as numbers of this machine's.
+func parseHexAddress(text string) (netip.Addr, bool) {
+	raw, err := hex.DecodeString(text)
+	if err != nil || len(raw)%4 != 0 {
+		return netip.Addr{}, false
+	}
+	for i := 0; i < len(raw); i += 4 {
+		binary.NativeEndian.PutUint32(raw[i:], binary.BigEndian.Uint32(raw[i:]))
+	}
+	return netip.AddrFromSlice(raw)
 }
 
 // sessionListens says whether a process of the session listens on any TCP port.

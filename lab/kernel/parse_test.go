@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -115,8 +116,9 @@ const someUDP = `   sl  local_address rem_address   st tx_queue rx_queue tr tm->
 `
 
 func TestParseListenersTakesOnlyThoseThatListen(t *testing.T) {
+	own := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	got := slices.Concat(parseListeners(someTCP, listens["tcp"]), parseListeners(someUDP, listens["udp"]))
-	if want := []listener{{port: 8080, inode: 4711}, {port: 8080, inode: 4713}}; !slices.Equal(got, want) {
+	if want := []listener{{own, 8080, 4711}, {own, 8080, 4713}}; !slices.Equal(got, want) {
 		t.Errorf("got %v, not %v", got, want)
 	}
 }

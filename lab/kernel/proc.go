@@ -43,6 +43,21 @@ func environOf(pid int) map[string]string {
 	return vars
 }
 
+// instanceOf is the name that a replica's process was started with (INSTANCE);
+// empty if it is none, is gone or may not be read.
+func instanceOf(pid int) string {
+	text, err := os.ReadFile(procFile(pid, "environ"))
+	if err != nil {
+		return ""
+	}
+	for v := range bytes.SplitSeq(text, []byte{0}) {
+		if name, ok := bytes.CutPrefix(v, []byte("INSTANCE=")); ok {
+			return string(name)
+		}
+	}
+	return ""
+}
+
 // commandOf is a process's command line, for people.
 func commandOf(pid int) string {
 	text, err := os.ReadFile(procFile(pid, "cmdline"))

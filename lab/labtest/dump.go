@@ -36,6 +36,9 @@ func (h *Host) dump() string {
 	for _, name := range slices.Sorted(maps.Keys(h.sidecars)) {
 		fmt.Fprintf(&b, "sidecar %+v\n", h.sidecars[name])
 	}
+	for _, name := range slices.Sorted(maps.Keys(h.bpf)) {
+		fmt.Fprintf(&b, "BPF program %+v\n", h.bpf[name])
+	}
 	return b.String()
 }
 

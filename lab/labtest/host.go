@@ -39,10 +39,12 @@ type Host struct {
 	sysctls  map[string]string
 	flows    []Flow
 	sidecars map[string]lab.Sidecar
+	bpf      map[string]lab.BPFProgram
 	programs []string
 	links    []Link
 	hairpins []string // bridges whose ports have the mode
 	noRules  error
+	noBPF    error
 
 	mutations, failAt int
 	start             string
@@ -61,6 +63,7 @@ func NewHost(t testing.TB) *Host {
 		turns:    map[string]uint32{},
 		sysctls:  map[string]string{forwarding[lab.IPv4]: "1", forwarding[lab.IPv6]: "1", "net.ipv4.conf.all.route_localnet": "0"},
 		sidecars: map[string]lab.Sidecar{},
+		bpf:      map[string]lab.BPFProgram{},
 		programs: slices.Clone(proxies),
 		random:   rand.New(rand.NewPCG(1, 2)),
 	}

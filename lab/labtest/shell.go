@@ -25,7 +25,7 @@ func (h *Host) Shell(lines ...string) error {
 }
 
 func (h *Host) line(line string) error {
-	for _, special := range []func(string) (bool, error){h.hairpinLine, h.nftScript} {
+	for _, special := range []func(string) (bool, error){h.hairpinLine, h.nftScript, h.bpfLine} {
 		if understood, err := special(line); understood {
 			return err
 		}

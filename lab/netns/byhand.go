@@ -26,8 +26,12 @@ func byHand(spec lab.FleetSpec, b lab.Blueprint) (host string, shell, undo []str
 	for _, p := range namespacesOf(plans) {
 		h.namespace(p)
 	}
-	for _, p := range plans {
-		h.process(p)
+	if spec.Inherit == lab.InheritShared {
+		h.processes(plans)
+	} else {
+		for _, p := range plans {
+			h.process(p)
+		}
 	}
 	return h.under(onHost), h.lines, h.undo(plans)
 }
@@ -105,19 +109,37 @@ func (h *hand) namespace(p plan) {
 // process starts a replica in the background. Sockets to inherit are made on
 // the host, before the program goes into its own namespace.
 func (h *hand) process(p plan) {
-	words := []string{"env"}
+	line := lab.ShellLine(h.words(p)...)
+	if len(p.sockets) > 0 {
+		line = lab.ShellUnder(h.under(onHost), lab.ShellInherit(firstSocket, p.sockets, h.words(p)))
+	}
+	h.lines = append(h.lines, line+" &")
+}
+
+// processes starts replicas that inherit the same sockets: those of one shell
+// on the host, which waits until they have ended.
+func (h *hand) processes(plans []plan) {
+	var all strings.Builder
+	for _, p := range plans {
+		all.WriteString(lab.ShellLine(h.words(p)...) + " & ")
+	}
+	words := []string{"sh", "-c", all.String() + "wait"}
+	h.lines = append(h.lines, lab.ShellUnder(h.under(onHost), lab.ShellInherit(firstSocket, plans[0].sockets, words))+" &")
+}
+
+// firstSocket is the first descriptor that is inherited (sd_listen_fds(3),
+// SD_LISTEN_FDS_START).
+const firstSocket = 3
+
+// words are a replica's command, in its namespace.
+func (h *hand) words(p plan) []string {
+	words := append(strings.Fields(h.under(p.where)), "env")
 	for _, e := range p.env {
 		if e[1] != "" {
 			words = append(words, e[0]+"="+e[1])
 		}
 	}
-	words = append(words, "bin/portlab", "serve")
-	line := h.under(p.where) + " " + lab.ShellLine(words...)
-	if len(p.sockets) > 0 {
-		words = append(strings.Fields(h.under(p.where)), words...)
-		line = lab.ShellUnder(h.under(onHost), lab.ShellInherit(3, p.sockets, words))
-	}
-	h.lines = append(h.lines, line+" &")
+	return append(words, "bin/portlab", "serve")
 }
 
 // undo ends the processes and deletes the namespaces, with all that is in them.

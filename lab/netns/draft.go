@@ -39,7 +39,7 @@ func replicaAt(spec lab.FleetSpec, front lab.Front, i int) lab.Replica {
 		r.Weight = spec.Weights[i]
 	}
 	switch {
-	case spec.Placement == lab.HostNetns || spec.Inherit:
+	case spec.Placement == lab.HostNetns || spec.Inherit != lab.InheritNone:
 		r.Address = front.At(lab.OnHost)
 	case spec.Placement == lab.SharedNetns:
 		r.Address = netip.AddrPortFrom(l.replica(0), replicaPort)

@@ -30,7 +30,7 @@ func TestReplicasHaveAddressesOfTheirOwn(t *testing.T) {
 
 // placements are all that strategies ask for.
 var placements = []lab.FleetSpec{
-	{Placement: lab.OwnNetns}, {Placement: lab.OwnNetns, Inherit: true},
+	{Placement: lab.OwnNetns}, {Placement: lab.OwnNetns, Inherit: lab.InheritOwn}, {Placement: lab.OwnNetns, Inherit: lab.InheritShared},
 	{Placement: lab.SharedNetns, ReusePort: true, Publish: lab.PublishSandbox},
 	{Placement: lab.HostNetns, ReusePort: true},
 }
@@ -107,7 +107,7 @@ func TestProtocolIsHandedOn(t *testing.T) {
 			if got := [3]string{told, string(b.Facts.Protocol), b.Facts.Transport}; got != want {
 				t.Errorf("%q becomes %q, want %q", protocol, got, want)
 			}
-			if spec.Inherit && (protocol == lab.UDP) != slices.ContainsFunc(p.sockets, func(s lab.Socket) bool { return s.Transport == "udp" }) {
+			if spec.Inherit != lab.InheritNone && (protocol == lab.UDP) != slices.ContainsFunc(p.sockets, func(s lab.Socket) bool { return s.Transport == "udp" }) {
 				t.Errorf("with protocol %q a replica inherits %v", protocol, p.sockets)
 			}
 			if !strings.Contains(strings.Join(b.Shell, "\n"), " PROTOCOL="+told+" ") {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -26,6 +27,9 @@ type fleet struct {
 	client   *kernel.Namespace
 	host     *kernel.Host
 	sidecars *kernel.Sidecars
+
+	sharing sync.Mutex
+	shared  []*os.File // the sockets that all replicas inherit, once there is one
 
 	mu         sync.Mutex
 	blueprint  lab.Blueprint
@@ -198,7 +202,7 @@ func (f *fleet) Close(ctx context.Context) error {
 	}
 	f.closed = true
 	f.mu.Unlock()
-	var errs []error
+	errs := []error{closeAll(f.shared)}
 	if f.sidecars != nil {
 		errs = append(errs, f.sidecars.StopAll(ctx))
 	}
@@ -207,6 +211,9 @@ func (f *fleet) Close(ctx context.Context) error {
 	}
 	for _, r := range f.replicas {
 		r.Kill()
+	}
+	if f.host != nil {
+		errs = append(errs, f.host.DetachAll(ctx)) // with nobody left to take sockets of
 	}
 	for _, ns := range f.namespaces {
 		errs = append(errs, ns.Close())

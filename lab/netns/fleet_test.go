@@ -60,10 +60,11 @@ func ask(ctx context.Context, from lab.Place, at netip.AddrPort) (string, error)
 func TestReplicasAnswerWhereTheyAreSaidTo(t *testing.T) {
 	for _, ip := range []lab.Family{lab.IPv4, lab.IPv6} {
 		for name, spec := range map[string]lab.FleetSpec{
-			"own":     {Placement: lab.OwnNetns},
-			"shared":  {Placement: lab.SharedNetns, ReusePort: true},
-			"host":    {Placement: lab.HostNetns, ReusePort: true},
-			"inherit": {Placement: lab.OwnNetns, Inherit: true},
+			"own":            {Placement: lab.OwnNetns},
+			"shared":         {Placement: lab.SharedNetns, ReusePort: true},
+			"host":           {Placement: lab.HostNetns, ReusePort: true},
+			"inherit":        {Placement: lab.OwnNetns, Inherit: lab.InheritOwn},
+			"shared sockets": {Placement: lab.OwnNetns, Inherit: lab.InheritShared},
 		} {
 			t.Run(fmt.Sprintf("%s-%d", name, ip), func(t *testing.T) {
 				spec.Family, spec.Replicas = ip, 3

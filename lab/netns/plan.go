@@ -32,7 +32,7 @@ func planOf(spec lab.FleetSpec, front lab.Front, i int) plan {
 	p.env = [][2]string{{"INSTANCE", r.Instance}, {"PROTOCOL", spec.Protocol.Server()}, {"LISTEN_PID", ""}}
 	host, port := layoutOf(spec.Family).any.String(), r.Address.Port()
 	switch {
-	case spec.Inherit:
+	case spec.Inherit != lab.InheritNone:
 		p.sockets = socketsOf(spec, front)
 		p.env = append(p.env, [2]string{"LISTEN_FDS", strconv.Itoa(len(p.sockets))})
 		return p
@@ -48,8 +48,9 @@ func planOf(spec lab.FleetSpec, front lab.Front, i int) plan {
 	return p
 }
 
-// socketsOf are those that a replica inherits: listening ones of TCP, on which
-// it answers HTTP whatever its clients speak, and those of another transport.
+// socketsOf are those that a replica inherits, its own or those of all:
+// listening ones of TCP, on which it answers HTTP whatever its clients speak, and
+// those of another transport.
 func socketsOf(spec lab.FleetSpec, front lab.Front) []lab.Socket {
 	transports := []string{"tcp"}
 	if t := spec.Protocol.Transport(); t != "tcp" {
@@ -58,7 +59,7 @@ func socketsOf(spec lab.FleetSpec, front lab.Front) []lab.Socket {
 	var all []lab.Socket
 	for _, t := range transports {
 		for _, at := range front.Endpoints() {
-			all = append(all, lab.Socket{Address: at, Transport: t, ReusePort: true})
+			all = append(all, lab.Socket{Address: at, Transport: t, ReusePort: spec.Inherit == lab.InheritOwn})
 		}
 	}
 	return all

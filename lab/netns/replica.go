@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/kernel"
 )
@@ -24,14 +26,12 @@ func (f *fleet) startReplica(ctx context.Context, p plan) error {
 	if err != nil {
 		return err
 	}
+	defer func() { _ = closeAll(sockets) }() // the process has its own
 	ready := &listening{yes: make(chan struct{})}
 	c := server(f.binary)
 	c.Run, c.Env = f.spec.Run, append(p.environ(), kernel.EnvPlace+"="+p.instance, kernel.QuickStart)
 	c.Files, c.Log = sockets, ready
 	process, err := kernel.Start(ctx, f.namespace(p.where), c)
-	for _, s := range sockets {
-		_ = s.Close() // the process has its own
-	}
 	if err != nil {
 		return fmt.Errorf("start the replica %s: %w", p.instance, err)
 	}
@@ -58,8 +58,38 @@ func server(binary string) kernel.Command {
 	return kernel.Command{Path: cmp.Or(binary, "/proc/self/exe"), Name: "portlab", Args: []string{"serve"}}
 }
 
-// listen makes the sockets that a replica inherits, on the host.
-func (f *fleet) listen(ctx context.Context, at []lab.Socket) (open []*os.File, err error) {
+// listen gives the sockets that a replica inherits: of those of all, the fleet
+// keeps the first ones, and a replica gets duplicates.
+func (f *fleet) listen(ctx context.Context, at []lab.Socket) ([]*os.File, error) {
+	if f.spec.Inherit != lab.InheritShared {
+		return f.listenAnew(ctx, at)
+	}
+	f.sharing.Lock()
+	defer f.sharing.Unlock()
+	if f.shared == nil {
+		made, err := f.listenAnew(ctx, at)
+		if err != nil {
+			return nil, err
+		}
+		f.shared = made
+	}
+	return duplicates(f.shared)
+}
+
+// duplicates are other descriptors of the same files.
+func duplicates(files []*os.File) (open []*os.File, err error) {
+	for _, f := range files {
+		fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("duplicate a socket: %w", err), closeAll(open))
+		}
+		open = append(open, os.NewFile(uintptr(fd), f.Name()))
+	}
+	return open, nil
+}
+
+// listenAnew makes sockets on the host.
+func (f *fleet) listenAnew(ctx context.Context, at []lab.Socket) (open []*os.File, err error) {
 	for _, s := range at {
 		file, err := kernel.Listen(ctx, f.hostNS, s)
 		if err != nil {

@@ -96,7 +96,7 @@ func (f *fleet) find(instance string) (*kernel.Process, error) {
 // network namespace. It returns an [lab.UnsupportedError] where replicas listen
 // in one namespace, since its counter is of all of them.
 func (f *fleet) Accepted(ctx context.Context) (map[string]uint64, error) {
-	if f.spec.Placement != lab.OwnNetns || f.spec.Inherit {
+	if f.spec.Placement != lab.OwnNetns || f.spec.Inherit != lab.InheritNone {
 		return nil, &lab.UnsupportedError{
 			What:   "counting connections from outside",
 			Reason: "the replicas listen in one network namespace, and its counters are of all of them",

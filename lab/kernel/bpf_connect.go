@@ -1,0 +1,274 @@
+package kernel
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// connectHook is a program that sees to which address the processes of a control
+// group connect (cgroups(7)). It belongs to the group that this process is in, by
+// a link that lives as long as this process holds it, and acts only in the
+// network namespaces of the host and of the replicas.
+type connectHook struct {
+	ns   *Namespace
+	link *link.RawLink
+}
+
+func (c *connectHook) become(ctx context.Context, p lab.BPFProgram) error {
+	group, err := openGroup()
+	if err != nil {
+		return err
+	}
+	defer group.Close()
+	namespaces, err := c.namespaces(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer namespaces.Close() // the program keeps what it uses
+	targets, err := targetsOf(p.Replicas)
+	if err != nil {
+		return err
+	}
+	defer targets.Close()
+	k, err := newPicker(p.Method, p.Replicas)
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	spec := connectProgram(k, namespaces, targets, p)
+	program, err := load(spec)
+	if err != nil {
+		return err
+	}
+	defer program.Close() // the link keeps it
+	return attachLink(&c.link, int(group.Fd()), program, spec.AttachType)
+}
+
+func (c *connectHook) detach(context.Context) error {
+	if c.link == nil {
+		return nil
+	}
+	err := c.link.Close()
+	c.link = nil
+	return err
+}
+
+// openGroup opens the folder of this process's own control group, of version 2.
+func openGroup() (*os.File, error) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, fmt.Errorf("look for control groups: %w", err)
+	}
+	text, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return nil, fmt.Errorf("look for this process's control group: %w", err)
+	}
+	path, ok := groupPath(string(mounts), string(text))
+	if !ok {
+		return nil, &lab.UnsupportedError{
+			What: "a program that sees connect(2)", Reason: "control groups of version 2 are not mounted here",
+			Remedy: "mount -t cgroup2 none /sys/fs/cgroup/unified",
+		}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, privileged("open this process's control group", err)
+	}
+	return f, nil
+}
+
+// groupPath finds a process's control group of version 2 by /proc/PID/mountinfo
+// and /proc/PID/cgroup (proc_pid_mountinfo(5), cgroups(7)).
+func groupPath(mounts, groups string) (string, bool) {
+	own := ""
+	for line := range strings.Lines(groups) {
+		if path, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); ok {
+			own = path
+		}
+	}
+	for line := range strings.Lines(mounts) {
+		before, after, _ := strings.Cut(line, " - ")
+		f := strings.Fields(before) // id, parent, device, root, mount point, ...
+		if len(f) < 5 || !strings.HasPrefix(after, "cgroup2 ") || own == "" {
+			continue
+		}
+		if below, err := filepath.Rel(f[3], own); err == nil && filepath.IsLocal(below) {
+			return filepath.Join(f[4], below), true
+		}
+	}
+	return "", false
+}
+
+// namespaces makes a map of the network namespaces whose clients are led, by
+// their cookies (SO_NETNS_COOKIE, socket(7)).
+func (c *connectHook) namespaces(ctx context.Context, p lab.BPFProgram) (*ebpf.Map, error) {
+	cookies, err := c.cookies(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMap(ebpf.MapSpec{Type: ebpf.Hash, KeySize: 8, ValueSize: 1, MaxEntries: uint32(len(cookies))})
+	if err != nil {
+		return nil, err
+	}
+	for _, cookie := range cookies {
+		if err := m.Put(cookie, uint8(1)); err != nil {
+			return nil, errors.Join(bpfError("fill a map", err), m.Close())
+		}
+	}
+	return m, nil
+}
+
+// cookies are those of the host's namespace and the replicas'.
+func (c *connectHook) cookies(ctx context.Context, p lab.BPFProgram) ([]uint64, error) {
+	own, err := cookieOf(ctx, c.ns)
+	if err != nil {
+		return nil, err
+	}
+	cookies := []uint64{own}
+	everyone, err := pids()
+	if err != nil {
+		return nil, err
+	}
+	for _, pid := range everyone {
+		i := slices.IndexFunc(p.Replicas, func(r lab.Replica) bool { return r.Instance == instanceOf(pid) })
+		if i < 0 || runOf(pid) != p.Run && runOf(pid) != "" {
+			continue
+		}
+		cookie, theirs, err := cookieAt(ctx, pid, p.Replicas[i].Address.Addr())
+		if err != nil {
+			return nil, err
+		}
+		if theirs && !slices.Contains(cookies, cookie) {
+			cookies = append(cookies, cookie)
+		}
+	}
+	return cookies, nil
+}
+
+// runOf is the run that a process says it belongs to; empty if it says nothing.
+func runOf(pid int) lab.RunID { return lab.RunID(environOf(pid)[envRun]) }
+
+// cookieAt is the cookie of a process's namespace, and whether an address is
+// that namespace's: one of the same instance's name may be another run's.
+func cookieAt(ctx context.Context, pid int, address netip.Addr) (cookie uint64, theirs bool, err error) {
+	ns, err := OfProcess(pid)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, false, nil // it has just ended
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	defer ns.Close()
+	err = ns.Do(ctx, func() error {
+		own, err := net.InterfaceAddrs()
+		theirs = slices.ContainsFunc(own, func(a net.Addr) bool {
+			n, ok := a.(*net.IPNet)
+			return ok && n.IP.Equal(address.AsSlice())
+		})
+		return err
+	})
+	if err == nil {
+		cookie, err = cookieOf(ctx, ns)
+	}
+	return cookie, theirs, err
+}
+
+// cookieOf asks a socket of a namespace for the namespace's cookie.
+func cookieOf(ctx context.Context, ns *Namespace) (cookie uint64, err error) {
+	err = ns.Do(ctx, func() error {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return os.NewSyscallError("socket", err)
+		}
+		defer unix.Close(fd)
+		cookie, err = unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+		return os.NewSyscallError("SO_NETNS_COOKIE", err)
+	})
+	return cookie, err
+}
+
+// target is a replica's address as a program writes it.
+type target struct {
+	Address [16]byte // of IPv4, the first four
+	Port    uint32   // in the network's byte order
+}
+
+const targetSize = 20 // bytes
+
+func targetsOf(replicas []lab.Replica) (*ebpf.Map, error) {
+	m, err := newMap(ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: targetSize, MaxEntries: uint32(len(replicas))})
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range replicas {
+		t := target{Port: inOrder(r.Address.Port())}
+		copy(t.Address[:], r.Address.Addr().AsSlice())
+		if err := m.Put(uint32(i), t); err != nil {
+			return nil, errors.Join(bpfError("fill a map", err), m.Close())
+		}
+	}
+	return m, nil
+}
+
+// inOrder is a port in the network's byte order, read as a number of this
+// machine's.
+func inOrder(port uint16) uint32 {
+	var b [2]byte
+	binary.BigEndian.PutUint16(b[:], port)
+	return uint32(binary.NativeEndian.Uint16(b[:]))
+}
+
+// What a program of connect(2) is called with: offsets in struct bpf_sock_addr
+// (linux/bpf.h).
+var connectLayout = destination{
+	family: 28, protocol: 36, address4: 4, address6: 8, port: 24, portSize: asm.Word, portInOrder: true,
+}
+
+// connectProgram writes a replica's address in the place of the front's.
+func connectProgram(k *picker, namespaces, targets *ebpf.Map, p lab.BPFProgram) *ebpf.ProgramSpec {
+	const cookie = -16 // where it is on the stack
+	code := append(asm.Instructions{asm.Mov.Reg(called, asm.R1)}, connectLayout.match(p)...)
+	code = append(code,
+		asm.Mov.Reg(asm.R1, called),
+		asm.FnGetNetnsCookie.Call(),
+		asm.StoreMem(asm.RFP, cookie, asm.R0, asm.DWord),
+		asm.LoadMapPtr(asm.R1, namespaces.FD()),
+		asm.Mov.Reg(asm.R2, asm.RFP),
+		asm.Add.Imm(asm.R2, cookie),
+		asm.FnMapLookupElem.Call(),
+		asm.JEq.Imm(asm.R0, 0, "pass"),
+	)
+	code = append(code, k.pick()...)
+	code = append(code, entry(targets, chosen)...)
+	to, attach, length := connectLayout.address4, ebpf.AttachCGroupInet4Connect, int16(1)
+	if p.Front[0].Addr().Is6() {
+		to, attach, length = connectLayout.address6, ebpf.AttachCGroupInet6Connect, 4
+	}
+	for word := range length {
+		code = append(code, asm.LoadMem(asm.R1, asm.R0, 4*word, asm.Word), asm.StoreMem(called, to+4*word, asm.R1, asm.Word))
+	}
+	code = append(code,
+		asm.LoadMem(asm.R1, asm.R0, 16, asm.Word),
+		asm.StoreMem(called, connectLayout.port, asm.R1, asm.Word),
+		asm.Mov.Imm(asm.R0, 1).WithSymbol("pass"), // go on
+		asm.Return(),
+	)
+	return &ebpf.ProgramSpec{
+		Name: "portlab_front", Type: ebpf.CGroupSockAddr, AttachType: attach, License: "MIT", Instructions: code,
+	}
+}

@@ -1,0 +1,217 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// lookup is a program that a network namespace asks which socket listens. It is
+// attached by a link (bpf(2), BPF_LINK_CREATE) that lives as long as this
+// process holds it.
+type lookup struct {
+	ns   *Namespace
+	link *link.RawLink
+}
+
+// become swaps programs on the link in one step. Each has a map of its own of
+// the sockets to choose from, so an old one never meets new sockets.
+func (l *lookup) become(ctx context.Context, p lab.BPFProgram) error {
+	sockets, err := l.sockets(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer sockets.Close() // the program keeps what it uses
+	k, err := newPicker(p.Method, p.Replicas)
+	if err != nil {
+		return err
+	}
+	defer k.Close() // as above
+	program, err := load(lookupProgram(k, sockets, p))
+	if err != nil {
+		return err
+	}
+	defer program.Close() // the link keeps it
+	return attachLink(&l.link, int(l.ns.file.Fd()), program, ebpf.AttachSkLookup)
+}
+
+// attachLink makes a link, or has the one that is there lead to a program.
+func attachLink(l **link.RawLink, target int, program *ebpf.Program, to ebpf.AttachType) error {
+	if *l != nil {
+		if err := (*l).Update(program); err != nil {
+			return bpfError("swap a program", err)
+		}
+		return nil
+	}
+	made, err := link.AttachRawLink(link.RawLinkOptions{Target: target, Program: program, Attach: to})
+	if err != nil {
+		return bpfError("attach a program", err)
+	}
+	*l = made
+	return nil
+}
+
+// sockets makes a map of the replicas' sockets, each wherever it listens.
+func (l *lookup) sockets(ctx context.Context, p lab.BPFProgram) (*ebpf.Map, error) {
+	m, err := newMap(ebpf.MapSpec{Type: ebpf.SockMap, KeySize: 4, ValueSize: 8, MaxEntries: uint32(len(p.Replicas))})
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range p.Replicas {
+		if err := l.admit(ctx, m, uint32(i), p.Transport, r); err != nil {
+			return nil, errors.Join(err, m.Close())
+		}
+	}
+	return m, nil
+}
+
+func (l *lookup) admit(ctx context.Context, m *ebpf.Map, i uint32, transport string, r lab.Replica) error {
+	held, err := borrow(ctx, l.ns, transport, r.Address)
+	if err != nil {
+		return err
+	}
+	defer giveBack(held)
+	if len(held) == 0 {
+		return fmt.Errorf("%s at %s %s: %w", r.Instance, transport, r.Address, errNobody)
+	}
+	if err := m.Put(i, uint64(held[0].Fd())); err != nil {
+		return bpfError("put a socket into a map", err)
+	}
+	return nil
+}
+
+func (l *lookup) detach(context.Context) error {
+	if l.link == nil {
+		return nil
+	}
+	err := l.link.Close()
+	l.link = nil
+	return err
+}
+
+// What a program of sk_lookup is called with: offsets in struct bpf_sk_lookup
+// (linux/bpf.h).
+var lookupLayout = destination{
+	protocol: 12, address4: 40, address6: 44, port: 60, portSize: asm.Word, family: 8,
+}
+
+// offsets of the client's address and port there.
+const (
+	lookupRemote4, lookupRemote6, lookupRemotePort = 16, 20, 36
+)
+
+// neighbours bounds how many replicas a program asks, one after the other, where
+// the first is closed.
+const neighbours = 32
+
+// lookupProgram assigns a replica's socket to what comes to the front, and that
+// of the next one where it is closed. All else passes, as does what finds nobody.
+func lookupProgram(k *picker, sockets *ebpf.Map, p lab.BPFProgram) *ebpf.ProgramSpec {
+	code := asm.Instructions{asm.Mov.Reg(called, asm.R1), asm.Mov.Imm(attempt, 0)}
+	code = append(code, lookupLayout.match(p)...)
+	if p.Method == lab.MethodHash {
+		code = append(code, lookupClient(p.Front[0].Addr())...)
+	}
+	code = append(code, k.pick()...)
+	code = append(code,
+		asm.LoadMapPtr(asm.R1, sockets.FD()).WithSymbol("again"),
+		asm.Mov.Reg(asm.R2, asm.RFP),
+		asm.Add.Imm(asm.R2, onStack),
+		asm.FnMapLookupElem.Call(),
+		asm.JNE.Imm(asm.R0, 0, "found"),
+		asm.Add.Imm(chosen, 1),
+		asm.Mod.Imm(chosen, int32(len(p.Replicas))),
+		asm.StoreMem(asm.RFP, onStack, chosen, asm.Word),
+		asm.Add.Imm(attempt, 1),
+		asm.JLT.Imm(attempt, neighbours, "again"),
+		asm.Ja.Label("pass"),
+		asm.Mov.Reg(chosen, asm.R0).WithSymbol("found"),
+		asm.Mov.Reg(asm.R1, called),
+		asm.Mov.Reg(asm.R2, asm.R0),
+		asm.Mov.Imm(asm.R3, 0),
+		asm.FnSkAssign.Call(),
+		asm.Mov.Reg(asm.R1, chosen),
+		asm.FnSkRelease.Call(),
+		asm.Mov.Imm(asm.R0, 1).WithSymbol("pass"), // SK_PASS
+		asm.Return(),
+	)
+	return &ebpf.ProgramSpec{
+		Name: "portlab_front", Type: ebpf.SkLookup, AttachType: ebpf.AttachSkLookup, License: "MIT", Instructions: code,
+	}
+}
+
+// lookupClient leaves in drawn what a hash goes by: the client's address and port.
+func lookupClient(front netip.Addr) asm.Instructions {
+	code := asm.Instructions{
+		asm.LoadMem(drawn, called, lookupRemotePort, asm.Half),
+		asm.LSh.Imm(drawn, 32),
+	}
+	if front.Is4() {
+		return append(code, asm.LoadMem(asm.R1, called, lookupRemote4, asm.Word), asm.Xor.Reg(drawn, asm.R1))
+	}
+	for word := range int16(4) {
+		code = append(code, asm.LoadMem(asm.R1, called, lookupRemote6+4*word, asm.Word), asm.Xor.Reg(drawn, asm.R1))
+		code = append(code, mix(drawn)...)
+	}
+	return code
+}
+
+// destination is where a program finds what a packet or a client is bound for:
+// offsets in what it is called with.
+type destination struct {
+	family, protocol, address4, address6, port int16
+	portSize                                   asm.Size
+	portInOrder                                bool // in the network's byte order
+}
+
+// match goes on where the program is called for the front, and else to the
+// label pass.
+func (d destination) match(p lab.BPFProgram) asm.Instructions {
+	protocol, family := int32(unix.IPPROTO_TCP), int32(unix.AF_INET)
+	if p.Transport == "udp" {
+		protocol = unix.IPPROTO_UDP
+	}
+	if p.Front[0].Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	code := asm.Instructions{
+		asm.LoadMem(asm.R1, called, d.protocol, asm.Word), asm.JNE.Imm(asm.R1, protocol, "pass"),
+		asm.LoadMem(asm.R1, called, d.family, asm.Word), asm.JNE.Imm(asm.R1, family, "pass"),
+	}
+	for i, at := range p.Front {
+		next := fmt.Sprint("not-", i)
+		first := len(code)
+		code = append(code, asm.LoadMem(asm.R1, called, d.port, d.portSize), asm.JNE.Imm(asm.R1, d.portOf(at), next))
+		from := d.address4
+		if at.Addr().Is6() {
+			from = d.address6
+		}
+		for w, word := range addressWords(at.Addr().AsSlice()) {
+			code = append(code, asm.LoadMem(asm.R1, called, from+4*int16(w), asm.Word), asm.JNE.Imm32(asm.R1, int32(word), next))
+		}
+		code = append(code, asm.Ja.Label("ours"))
+		if i > 0 {
+			code[first] = code[first].WithSymbol(fmt.Sprint("not-", i-1))
+		}
+	}
+	return append(code,
+		asm.Ja.Label("pass").WithSymbol(fmt.Sprint("not-", len(p.Front)-1)),
+		asm.Mov.Imm(asm.R1, 0).WithSymbol("ours"),
+	)
+}
+
+// portOf is a port as the program finds it.
+func (d destination) portOf(at netip.AddrPort) int32 {
+	if d.portInOrder {
+		return int32(inOrder(at.Port()))
+	}
+	return int32(at.Port())
+}

@@ -1,0 +1,277 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/labtest"
+)
+
+// fronts are those of a host, by IP version.
+var fronts = map[lab.Family][]netip.AddrPort{
+	lab.IPv4: {netip.MustParseAddrPort("127.0.0.9:8080"), netip.MustParseAddrPort("127.0.0.1:8080")},
+	lab.IPv6: {netip.MustParseAddrPort("[::1]:8080")},
+}
+
+// everyWay runs a test with each IP version and transport.
+func everyWay(t *testing.T, f func(t *testing.T, ip lab.Family, transport string)) {
+	for _, ip := range []lab.Family{lab.IPv4, lab.IPv6} {
+		for _, transport := range []string{"tcp", "udp"} {
+			t.Run(fmt.Sprint(transport, ip), func(t *testing.T) { f(t, ip, transport) })
+		}
+	}
+}
+
+func supported(t *testing.T, b lab.BPF, hook lab.BPFHook, ip lab.Family) {
+	t.Helper()
+	err := b.Supports(t.Context(), hook, ip)
+	labtest.Require(t, "BPF", err == nil || !errors.Is(err, lab.ErrUnsupported), fmt.Sprint(err))
+	no(t, err)
+}
+
+// near says whether shares of counts are within five standard deviations.
+func near(t *testing.T, counts map[string]int, shares map[string]float64) {
+	t.Helper()
+	n := 0
+	for _, c := range counts {
+		n += c
+	}
+	for name, p := range shares {
+		sd := math.Sqrt(float64(n) * p * (1 - p))
+		if off := math.Abs(float64(counts[name]) - p*float64(n)); off > 5*sd {
+			t.Errorf("%v, want shares %v", counts, shares)
+		}
+	}
+}
+
+// sharing are replicas that share every address of the front.
+func sharing(t *testing.T, ip lab.Family, transport string, n int) *bpfScene {
+	var at []string
+	for _, f := range fronts[ip] {
+		at = append(at, f.String())
+	}
+	var all [][]string
+	for range n {
+		all = append(all, at)
+	}
+	return newScene(t, transport, all...)
+}
+
+func TestClassicReuseportPicksAtRandom(t *testing.T) {
+	everyWay(t, func(t *testing.T, ip lab.Family, transport string) {
+		s := sharing(t, ip, transport, 3)
+		b := newBPF(s.ns)
+		supported(t, b, lab.BPFReuseportClassic, ip)
+		p := lab.BPFProgram{
+			Name: "front", Hook: lab.BPFReuseportClassic, Method: lab.MethodRandom, Transport: transport, Front: fronts[ip], Replicas: s.replicas,
+		}
+		no(t, b.Attach(t.Context(), p))
+		for _, at := range fronts[ip] {
+			near(t, s.tally(t, at, 300), map[string]float64{"foo": 1. / 3, "bar": 1. / 3, "baz": 1. / 3})
+		}
+		// The numbers are those of the sockets in the order in which they came.
+		p.Replicas = s.replicas[:1]
+		no(t, b.Replace(t.Context(), p))
+		if got := s.tally(t, fronts[ip][0], 30); got["foo"] != 30 {
+			t.Errorf("%v, want the first alone", got)
+		}
+		no(t, b.Detach(t.Context(), p.Name))
+		if got := s.tally(t, fronts[ip][0], 100); len(got) != 3 {
+			t.Errorf("%v, want that the kernel picks by its hash again", got)
+		}
+	})
+}
+
+func TestReuseportTakesTurns(t *testing.T) {
+	everyWay(t, func(t *testing.T, ip lab.Family, transport string) {
+		s := sharing(t, ip, transport, 3)
+		b := newBPF(s.ns)
+		supported(t, b, lab.BPFReuseport, ip)
+		p := lab.BPFProgram{
+			Name: "front", Hook: lab.BPFReuseport, Method: lab.MethodTurn, Transport: transport, Front: fronts[ip], Replicas: s.replicas,
+		}
+		no(t, b.Attach(t.Context(), p))
+		for _, at := range fronts[ip] {
+			want := map[string]int{"foo": 20, "bar": 20, "baz": 20}
+			if got := s.tally(t, at, 60); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: %v, want %v", at, got, want)
+			}
+		}
+		// One that is left out gets nothing, although it still listens.
+		p.Replicas = s.replicas[1:]
+		no(t, b.Replace(t.Context(), p))
+		if got := s.tally(t, fronts[ip][0], 30); got["bar"] != 15 || got["baz"] != 15 {
+			t.Errorf("%v, want 15 of bar and of baz", got)
+		}
+		// One that comes back, and weights.
+		p.Replicas = append([]lab.Replica{}, s.replicas...)
+		p.Replicas[0].Weight = 3
+		no(t, b.Replace(t.Context(), p))
+		if got := s.tally(t, fronts[ip][0], 50); got["foo"] != 30 || got["bar"] != 10 {
+			t.Errorf("%v, want 30 of foo and 10 of the others", got)
+		}
+		// The share of one that ended goes to the others.
+		s.processes["foo"].Kill()
+		if got := s.tally(t, fronts[ip][0], 40); got["bar"]+got["baz"] != 40 {
+			t.Errorf("%v, want that bar and baz answer", got)
+		}
+		no(t, b.Detach(t.Context(), p.Name))
+		no(t, b.Detach(t.Context(), p.Name))
+	})
+}
+
+func TestReuseportWantsAListeningReplica(t *testing.T) {
+	s := sharing(t, lab.IPv4, "tcp", 1)
+	b := newBPF(s.ns)
+	supported(t, b, lab.BPFReuseport, lab.IPv4)
+	p := lab.BPFProgram{
+		Name: "front", Hook: lab.BPFReuseport, Method: lab.MethodTurn, Transport: "tcp", Front: fronts[lab.IPv4],
+		Replicas: append(s.replicas, lab.Replica{Instance: "bar", Weight: 1}),
+	}
+	if err := b.Attach(t.Context(), p); err == nil || !strings.Contains(err.Error(), "bar does not listen on tcp 127.0.0.9:8080") {
+		t.Errorf("%v, want that bar does not listen", err)
+	}
+	p.Hook = lab.BPFReuseportClassic
+	p.Method, p.Transport = lab.MethodRandom, "udp"
+	if err := b.Attach(t.Context(), p); !errors.Is(err, errNobody) {
+		t.Errorf("%v, want that nobody listens", err)
+	}
+}
+
+func TestLookupLeadsToSocketsElsewhere(t *testing.T) {
+	for ip, ports := range map[lab.Family][3]string{
+		lab.IPv4: {"127.0.0.1:9001", "127.0.0.1:9002", "127.0.0.1:9003"},
+		lab.IPv6: {"[::1]:9001", "[::1]:9002", "[::1]:9003"},
+	} {
+		for _, method := range []string{lab.MethodRandom, lab.MethodTurn, lab.MethodHash} {
+			t.Run(fmt.Sprint(method, ip), func(t *testing.T) {
+				s := newScene(t, "tcp", []string{ports[0]}, []string{ports[1]}, []string{ports[2]})
+				lookupLeads(t, s, ip, method)
+			})
+		}
+	}
+}
+
+func lookupLeads(t *testing.T, s *bpfScene, ip lab.Family, method string) {
+	b := newBPF(s.ns)
+	supported(t, b, lab.BPFLookup, ip)
+	p := lab.BPFProgram{Name: "front", Hook: lab.BPFLookup, Method: method, Transport: "tcp", Front: fronts[ip], Replicas: s.replicas}
+	s.refused(t, s.ns, fronts[ip][0])
+	no(t, b.Attach(t.Context(), p))
+	if err := b.Attach(t.Context(), p); err == nil {
+		t.Error("attached twice")
+	}
+	for _, at := range fronts[ip] {
+		near(t, s.tally(t, at, 300), map[string]float64{"foo": 1. / 3, "bar": 1. / 3, "baz": 1. / 3})
+	}
+	other := netip.AddrPortFrom(fronts[ip][0].Addr(), 8081)
+	s.refused(t, s.ns, other)
+	p.Replicas = append([]lab.Replica{}, s.replicas[1:]...)
+	p.Replicas[0].Weight = 3
+	no(t, b.Replace(t.Context(), p))
+	near(t, s.tally(t, fronts[ip][0], 300), map[string]float64{"foo": 0, "bar": .75, "baz": .25})
+	s.processes["bar"].Kill()
+	if got := s.tally(t, fronts[ip][0], 20); got["baz"] != 20 {
+		t.Errorf("%v, want that baz answers alone", got)
+	}
+	no(t, b.Detach(t.Context(), p.Name))
+	s.refused(t, s.ns, fronts[ip][0])
+}
+
+func TestConnectIsLedInItsOwnNamespaceOnly(t *testing.T) {
+	for ip, at := range map[lab.Family][2]string{
+		lab.IPv4: {"127.0.0.2:9001", "127.0.0.3:9002"}, lab.IPv6: {"[::1]:9001", "[::1]:9002"},
+	} {
+		for _, transport := range []string{"tcp", "udp"} {
+			t.Run(fmt.Sprint(transport, ip), func(t *testing.T) {
+				s := newScene(t, transport, []string{at[0]}, []string{at[1]})
+				connectLeads(t, s, ip)
+			})
+		}
+	}
+}
+
+func connectLeads(t *testing.T, s *bpfScene, ip lab.Family) {
+	b := newBPF(s.ns)
+	supported(t, b, lab.BPFConnect, ip)
+	p := lab.BPFProgram{
+		Name: "front", Hook: lab.BPFConnect, Method: lab.MethodRandom, Transport: s.transport, Front: fronts[ip], Replicas: s.replicas,
+	}
+	no(t, b.Attach(t.Context(), p))
+	for _, front := range fronts[ip] {
+		near(t, s.tally(t, front, 200), map[string]float64{"foo": .5, "bar": .5})
+	}
+	elsewhere := newNamespace(t)
+	s.refused(t, elsewhere, fronts[ip][0])
+	p.Replicas = s.replicas[1:]
+	no(t, b.Replace(t.Context(), p))
+	if got := s.tally(t, fronts[ip][0], 20); got["bar"] != 20 {
+		t.Errorf("%v, want bar alone", got)
+	}
+	no(t, b.detachAll(t.Context()))
+	s.refused(t, s.ns, fronts[ip][0])
+}
+
+// A table spreads as the weights say, whatever they are.
+func TestAliasTableHasTheShares(t *testing.T) {
+	for _, weights := range [][]float64{{1}, {1, 1}, {3, 1}, {1, 2, 3, 4, 5}, {0.001, 1000}, {1, 1, 1, 97}} {
+		var sum float64
+		for _, w := range weights {
+			sum += w
+		}
+		shares := make([]float64, len(weights))
+		for i, w := range weights {
+			shares[i] = w / sum
+		}
+		got := make([]float64, len(shares))
+		table := aliasTable(shares)
+		for _, c := range table {
+			own := (float64(c.Threshold) + 1) / (1 << 32)
+			got[c.Index] += own / float64(len(table))
+			got[c.Alias] += (1 - own) / float64(len(table))
+		}
+		for i := range shares {
+			if math.Abs(got[i]-shares[i]) > 1e-8 {
+				t.Errorf("weights %v: shares %v, want %v", weights, got, shares)
+			}
+		}
+	}
+}
+
+// A round of turns gives each its weight, and spreads its turns.
+func TestTurnTableIsSmooth(t *testing.T) {
+	var got []uint32
+	for _, c := range turnTable([]float64{5. / 7, 1. / 7, 1. / 7}) {
+		got = append(got, c.Index)
+	}
+	if want := []uint32{0, 0, 1, 0, 2, 0, 0}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v as nginx has it", got, want)
+	}
+	if n := len(turnTable([]float64{math.Pi / 4, 1 - math.Pi/4})); n != turnLength {
+		t.Errorf("a round of %d turns, want %d", n, turnLength)
+	}
+}
+
+func TestGroupPath(t *testing.T) {
+	const mounts = `24 18 0:21 / /sys/fs/cgroup rw shared:4 - tmpfs tmpfs rw
+30 24 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+33 24 0:29 / /sys/fs/cgroup/unified rw,nosuid shared:9 - cgroup2 cgroup2 rw
+`
+	for name, c := range map[string]struct{ mounts, groups, want string }{
+		"beside version 1": {mounts, "4:memory:/a\n0::/\n", "/sys/fs/cgroup/unified"},
+		"below":            {mounts, "0::/user.slice/session-1.scope\n", "/sys/fs/cgroup/unified/user.slice/session-1.scope"},
+		"root of a part":   {"33 24 0:29 /part /cg rw - cgroup2 none rw\n", "0::/part/own\n", "/cg/own"},
+		"other part":       {"33 24 0:29 /part /cg rw - cgroup2 none rw\n", "0::/own\n", ""},
+		"version 1 only":   {mounts, "4:memory:/a\n", ""},
+	} {
+		if got, ok := groupPath(c.mounts, c.groups); got != c.want || ok != (c.want != "") {
+			t.Errorf("%s: %q, %v, want %q", name, got, ok, c.want)
+		}
+	}
+}
