@@ -28,6 +28,15 @@ const DefaultTolerancePercent = 20
 // same instance.
 type Shares struct {
 	TolerancePercent float64 // of the expected share; above 0
+	// Alpha is the significance at which shares are refuted; 0: [Alpha].
+	Alpha float64
+}
+
+func (c Shares) alpha() float64 {
+	if c.Alpha == 0 {
+		return Alpha
+	}
+	return c.Alpha
 }
 
 // Name implements [lab.Claim].
@@ -70,7 +79,7 @@ func (c Shares) Judge(e lab.Evidence) lab.Verdict {
 		v.Outcome, v.Sentence = lab.Broken, "the test failed: "+err.Error()
 		return v
 	}
-	s := spread{fleet: f, evidence: e, law: law, fit: fit, tolerance: c.TolerancePercent / 100}
+	s := spread{fleet: f, evidence: e, law: law, fit: fit, tolerance: c.TolerancePercent / 100, alpha: c.alpha()}
 	if e.Plan.UntilSettled && Sequential(e.Null) && !e.Measurement.Outside {
 		s.sequentially(&v)
 		return v

@@ -17,6 +17,7 @@ type spread struct {
 	fit       stat.Fit
 	intervals []stat.Interval
 	tolerance float64 // a fraction of the expected share
+	alpha     float64 // at which the multinomial law refutes
 }
 
 // fill puts the figures into the verdict that every null shows.
@@ -52,11 +53,11 @@ func (s spread) decide(v *lab.Verdict) {
 
 // byChance decides by the multinomial law.
 func (s spread) byChance(v *lab.Verdict) {
-	v.Alpha = Alpha
+	v.Alpha = s.alpha
 	switch {
 	case s.within():
 		s.held(v)
-	case s.fit.P < Alpha:
+	case s.fit.P < s.alpha:
 		v.Outcome, v.Sentence = lab.Refuted, s.skewed(pWords(s.fit.P))
 	default:
 		s.open(v)
