@@ -4,7 +4,7 @@ package lab
 // seen alone, whatever its strategy says.
 type Behaviour struct {
 	Name     Pattern `json:"name"`
-	Sentence string  `json:"sentence"` // what it was told by, in one sentence for people
+	Sentence string  `json:"sentence"` // what it was told by, for people
 }
 
 // Pattern is a way to spread connections, as far as it can be told from others.

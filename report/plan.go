@@ -10,6 +10,9 @@ import (
 // load says how a plan offers it. What is as by default goes without saying.
 func load(p lab.Plan) string {
 	parts := append([]string{loop(p), amount(p)}, pace(p)...)
+	if p.UntilSettled {
+		parts[1] = "until the shares are settled, at most " + parts[1]
+	}
 	if p.PerConnection != 1 {
 		parts = append(parts, perConnection(p))
 	}

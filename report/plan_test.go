@@ -11,6 +11,9 @@ import (
 func TestAPlanInWords(t *testing.T) {
 	for want, change := range map[string]func(*lab.Plan){
 		"closed loop, 300 requests, 1 worker, timeout 2s, GET /": func(*lab.Plan) {},
+		"closed loop, until the shares are settled, at most 300 requests, 2 workers, timeout 2s, GET /": func(p *lab.Plan) {
+			p.UntilSettled, p.Concurrency = true, 2
+		},
 		"open loop, requests for 10s, 2,500 a second, evenly spaced, at most 1,000 at a time, on connections that are kept, timeout 2s, GET /": func(p *lab.Plan) {
 			p.Requests, p.Duration, p.Rate, p.Concurrency, p.PerConnection = 0, 10*time.Second, 2500, 1000, 0
 		},

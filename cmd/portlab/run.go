@@ -18,6 +18,7 @@ type runFlags struct {
 	*resultFlags
 	dryRun bool
 	keep   bool
+	until  string
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -39,6 +40,7 @@ Claims, for --claim:
 		Example: `  portlab run dnat --replicas 2 --requests 300
   portlab run dnat --weights 3,1 --vantage host
   portlab run reuseport --claim "share within 10%" --claim "no loss" --format json
+  portlab run dnat --until settled --claim "share within 5%"
   portlab run dnat --rate 500 --duration 10s --arrivals poisson --keep-alive
   portlab run dnat --runtime netns --keep`,
 		Args:              exactly("STRATEGY"),
@@ -48,6 +50,8 @@ Claims, for --claim:
 	c.Flags().StringVar(&f.plan.Path, "path", f.plan.Path, "path of the requests, such as /?delay=5ms")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print what would be done, as explain does, and change nothing")
 	c.Flags().BoolVar(&f.keep, "keep", false, "keep everything up after the result, to be looked at with portlab enter, until Ctrl-C")
+	c.Flags().StringVar(&f.until, "until", "", "end the load early, `WHEN` the claims about shares are settled: settled; it has a test that one may look at at any time, and takes at most 100000 requests unless --requests or --duration says")
+	complete(c, "until", untilSettled)
 	c.RunE = func(c *cobra.Command, args []string) error { return a.doRun(c, args[0], f) }
 	return c
 }
@@ -66,6 +70,9 @@ func (a *app) doRun(c *cobra.Command, strategy string, f *runFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := f.prepareUntil(c); err != nil {
+		return err
+	}
 	if t.Plan, err = f.resolve(c, t.Plan.Protocol); err != nil {
 		return err
 	}
@@ -82,6 +89,9 @@ func (a *app) doRun(c *cobra.Command, strategy string, f *runFlags) error {
 		return err
 	}
 	t.Claims, t.Asked, t.Recognise = claims, asked, claim.Recognise
+	if err := f.endWhenSettled(t); err != nil {
+		return err
+	}
 	passed, err := a.choose(ctx, t, f.runtime)
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ func byPosition(o observed) (lab.Behaviour, bool) {
 		if q, ok := cascade(c.counts, o.seed); ok {
 			rest := float64(c.counts[len(c.counts)-1]) / float64(o.n)
 			return lab.Behaviour{Name: lab.LooksPositional, Sentence: fmt.Sprintf(
-				"skewed by position: each replica takes about %s of what those %s it left, and the %s gets the rest, %s",
+				"each replica takes about %s of what those %s it left, and the %s gets the rest, %s",
 				percent(q), c.begins, c.end, percent(rest))}, true
 		}
 	}
@@ -50,7 +50,7 @@ func byPosition(o observed) (lab.Behaviour, bool) {
 func (o observed) along(how string) lab.Behaviour {
 	last := len(o.counts) - 1
 	return lab.Behaviour{Name: lab.LooksPositional, Sentence: fmt.Sprintf(
-		"skewed by position: the counts only %s, from %s for the first replica to %s for the last",
+		"the counts only %s, from %s for the first replica to %s for the last",
 		how, thousands(o.counts[0]), thousands(o.counts[last]))}
 }
 

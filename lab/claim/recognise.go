@@ -17,14 +17,14 @@ import (
 func Recognise(e lab.Evidence) lab.Behaviour {
 	o := observe(e)
 	if o.n == 0 {
-		return lab.Behaviour{Name: lab.LooksOpen, Sentence: "cannot tell: no connection was answered by a known instance"}
+		return lab.Behaviour{Name: lab.LooksOpen, Sentence: "no connection was answered by a known instance"}
 	}
 	for _, rule := range rules {
 		if b, applies := rule(o); applies {
 			return b
 		}
 	}
-	return lab.Behaviour{Name: lab.LooksOpen, Sentence: fmt.Sprintf("cannot tell: %s fit several ways to spread them", count(o.n, "connection"))}
+	return lab.Behaviour{Name: lab.LooksOpen, Sentence: fmt.Sprintf("%s fit several ways to spread them", count(o.n, "connection"))}
 }
 
 // rules name a behaviour, the strongest pattern first.
@@ -91,18 +91,18 @@ func oneInstance(o observed) (lab.Behaviour, bool) {
 	all := fmt.Sprintf("%s answered all of %s", who, count(o.n, "connection"))
 	switch {
 	case len(o.names) == 1:
-		return lab.Behaviour{Name: lab.LooksSingle, Sentence: "one instance only: there is no other replica, and " + all}, true
+		return lab.Behaviour{Name: lab.LooksSingle, Sentence: "there is no other replica, and " + all}, true
 	case !o.weighed || silence(o.expected, len(o.names)-1, o.n) >= Alpha:
-		return lab.Behaviour{Name: lab.LooksOpen, Sentence: "cannot tell: " + all + ", which may be chance"}, true
+		return lab.Behaviour{Name: lab.LooksOpen, Sentence: all + ", which may be chance"}, true
 	}
 	var together float64 // the probability that all addresses stick to the same instance
 	for _, share := range o.expected {
 		together += math.Pow(share, float64(len(o.homes.all)))
 	}
 	if together < Alpha {
-		return lab.Behaviour{Name: lab.LooksSingle, Sentence: fmt.Sprintf("one instance only: %s from %s", all, clientWords(len(o.homes.all)))}, true
+		return lab.Behaviour{Name: lab.LooksSingle, Sentence: fmt.Sprintf("%s from %s", all, clientWords(len(o.homes.all)))}, true
 	}
-	return lab.Behaviour{Name: lab.LooksSingleOrSticky, Sentence: "one instance only, or sticky by source: " + all +
+	return lab.Behaviour{Name: lab.LooksSingleOrSticky, Sentence: all +
 		", and more client addresses (--clients) would tell"}, true
 }
 
@@ -113,19 +113,19 @@ func stickyBySource(o observed) (lab.Behaviour, bool) {
 		return lab.Behaviour{}, false
 	}
 	p := h.agreement()
-	return lab.Behaviour{Name: lab.LooksSticky, Sentence: fmt.Sprintf("sticky by source: each of %s kept its instance (by chance %s)",
+	return lab.Behaviour{Name: lab.LooksSticky, Sentence: fmt.Sprintf("each of %s kept its instance (by chance %s)",
 		clientWords(len(h.all)), pWords(p))}, p < Alpha
 }
 
 // inTurn: neighbours differ more often than halfway between chance and turns.
 func inTurn(o observed) (lab.Behaviour, bool) {
-	return lab.Behaviour{Name: lab.LooksRoundRobin, Sentence: "round robin: " + o.order.figures()},
+	return lab.Behaviour{Name: lab.LooksRoundRobin, Sentence: o.order.figures()},
 		o.ordered && o.order.pattern == looksTurns
 }
 
 // inRuns: neighbours agree more often than halfway between chance and always.
 func inRuns(o observed) (lab.Behaviour, bool) {
-	return lab.Behaviour{Name: lab.LooksInRuns, Sentence: "in runs: " + o.order.figures()},
+	return lab.Behaviour{Name: lab.LooksInRuns, Sentence: o.order.figures()},
 		o.ordered && o.order.pattern == looksSticky
 }
 
@@ -137,7 +137,7 @@ func uneven(o observed) (lab.Behaviour, bool) {
 	s := spread{fleet: o.fleet, fit: o.fit, tolerance: DefaultTolerancePercent / 100.0}
 	s.intervals = stat.SimultaneousShares(o.counts, Confidence)
 	i := s.furthest()
-	return lab.Behaviour{Name: lab.LooksUneven, Sentence: fmt.Sprintf("uneven: %s got %s where %s is its share (%s)",
+	return lab.Behaviour{Name: lab.LooksUneven, Sentence: fmt.Sprintf("%s got %s where %s is its share (%s)",
 		o.names[i], percent(s.share(i)), percent(o.expected[i]), pWords(o.fit.P))}, !s.within()
 }
 
@@ -148,7 +148,7 @@ func tooEven(o observed) (lab.Behaviour, bool) {
 	}
 	p, err := o.law.TooEven(o.counts, o.seed)
 	return lab.Behaviour{Name: lab.LooksTooEven, Sentence: fmt.Sprintf(
-		"more even than chance (%s): as several workers are that each take turns, or a balancer that counts connections", pWords(p))}, err == nil && p < Alpha
+		"by chance %s: so are several workers that each take turns, and a balancer that counts connections", pWords(p))}, err == nil && p < Alpha
 }
 
 // byTuple: pairs of client and target that came again tell a hash from chance.
@@ -159,12 +159,12 @@ func byTuple(o observed) (lab.Behaviour, bool) {
 		return lab.Behaviour{}, false
 	case a.strayed > 0:
 		return lab.Behaviour{Name: lab.LooksRandom, Sentence: fmt.Sprintf(
-			"random: the counts fit, and of %s from an address and port that had been used before %s got another instance, which a hash would not do",
+			"the counts fit, and of %s from an address and port that had been used before %s got another instance, which a hash would not do",
 			count(a.times, "connection"), thousands(a.strayed))}, true
 	}
 	p := math.Pow(o.collision(), float64(a.times))
 	return lab.Behaviour{Name: lab.LooksHash, Sentence: fmt.Sprintf(
-		"hash: the counts fit, and each of %s from an address and port that had been used before got the same instance again (by chance %s)",
+		"the counts fit, and each of %s from an address and port that had been used before got the same instance again (by chance %s)",
 		count(a.times, "connection"), pWords(p))}, p < Alpha
 }
 
@@ -182,7 +182,7 @@ func (o observed) collision() float64 {
 // byChance: counts and order fit random choice. Where the order is not known,
 // the counts must at least be enough for it to show.
 func byChance(o observed) (lab.Behaviour, bool) {
-	b := lab.Behaviour{Name: lab.LooksRandomOrHash, Sentence: fmt.Sprintf("random or hash: the counts fit chance (%s)", pWords(o.fit.P))}
+	b := lab.Behaviour{Name: lab.LooksRandomOrHash, Sentence: fmt.Sprintf("the counts fit chance (%s)", pWords(o.fit.P))}
 	if !o.lawful {
 		return b, false
 	}

