@@ -33,19 +33,14 @@ func writeComparisonMarkdown(w io.Writer, c *compare.Comparison) error {
 }
 
 func (p *page) comparisonDoubts(d *digest) {
-	doubts := d.doubts()
-	if why := d.withoutInterval(); why != "" {
-		doubts = append(doubts, why)
+	if noise := d.disturbances(); len(noise) > 0 {
+		p.block("**The machine was not quiet. Ratios within a round hold up better than values.**")
+		p.list(noise)
 	}
-	if len(doubts) == 0 {
-		return
+	if doubts := d.doubts(); len(doubts) > 0 {
+		p.block("**Read with care:**")
+		p.list(doubts)
 	}
-	lead := "**Read with care:**"
-	if !d.Noise.Quiet {
-		lead = "**The machine was not quiet. Ratios within a round hold up better than values.**"
-	}
-	p.block(lead)
-	p.list(doubts)
 }
 
 // answer says who leads by each key metric.
@@ -83,8 +78,11 @@ func (d *digest) armWithRatio(arm, metric, baseline string) string {
 	return arm
 }
 
-// ratioColumns and valueColumns are how many metrics stand side by side.
-const ratioColumns = 5
+// How many metrics stand side by side.
+const (
+	ratioColumns = 4
+	valueColumns = 3
+)
 
 func (p *page) comparisonRatios(d *digest) {
 	first := d.baseline()
@@ -136,7 +134,7 @@ func (p *page) ratioTable(d *digest, baseline string, metrics []compare.Metric) 
 func (p *page) comparisonValues(d *digest) {
 	p.heading(2, "Values")
 	p.block("Medians over the runs. They move with the machine from round to round, which ratios do not.")
-	for _, metrics := range inGroups(d.Metrics, ratioColumns) {
+	for _, metrics := range inGroups(d.Metrics, valueColumns) {
 		g := &grid{aligns: []align{left}, headings: []string{"strategy"}}
 		for _, m := range metrics {
 			g.aligns, g.headings = append(g.aligns, right), append(g.headings, cell(m.Title))

@@ -46,7 +46,7 @@ func (p *page) method(d *digest) {
 	g := &grid{aligns: []align{left, left}, headings: []string{"what", "value"}}
 	g.add("load of each run", cell(load(d.Plan)))
 	g.add("runtime, vantage", cell(fmt.Sprintf("%s, %s (%s), IPv%d", d.Runtime, d.Vantage, standsAt(d.Vantage), d.Family)))
-	g.add("rounds", cell(fmt.Sprintf("%s of %s at most. %s", whole(d.Stop.Done), whole(d.Stop.Planned), d.Stop.Reason)))
+	g.add("rounds", cell(fmt.Sprintf("%s of %s at most. %s", whole(d.Stop.Done), whole(d.Stop.Planned), capital(d.Stop.Reason))))
 	if len(d.Stop.Looks) > 0 {
 		g.add("could have ended after", cell(strings.Trim(fmt.Sprint(d.Stop.Looks), "[]")))
 	}

@@ -159,7 +159,7 @@ func TestTheReportFollowsTheData(t *testing.T) {
 			t.Errorf("it does not say %q:\n%s", want, s)
 		}
 	}
-	says("The machine was not quiet: - The baseline's median latency drifted")
+	says("The machine was not quiet. Ratios hold up better than values. - The baseline's median latency drifted")
 	says("reuseport, client address: found with different answers")
 	says("sk-lookup could not take part: sk-lookup needs BPF")
 	says("round 5, proxy failed: the front did not answer")

@@ -56,19 +56,14 @@ func (t *terminal) items(items []string) {
 }
 
 func (t *terminal) comparisonDoubts(d *digest) {
-	doubts := d.doubts()
-	if why := d.withoutInterval(); why != "" {
-		doubts = append(doubts, why)
+	if noise := d.disturbances(); len(noise) > 0 {
+		t.paragraph("", "The machine was not quiet. Ratios hold up better than values.", amberPaint)
+		t.items(noise)
 	}
-	if len(doubts) == 0 {
-		return
+	if doubts := d.doubts(); len(doubts) > 0 {
+		t.paragraph("", "Read with care:", amberPaint)
+		t.items(doubts)
 	}
-	words := "Read with care:"
-	if !d.Noise.Quiet {
-		words = "The machine was not quiet:"
-	}
-	t.paragraph("", words, amberPaint)
-	t.items(doubts)
 }
 
 // ratios are those to the first baseline, a few metrics side by side.
@@ -239,7 +234,7 @@ func (t *terminal) traitTable(g *grid) {
 }
 
 // traitWidth are the columns that a trait may take.
-const traitWidth = 20
+const traitWidth = 24
 
 func (d *digest) traitColumn(arms []string, name string) (cells []string, width int) {
 	width = len([]rune(shorten(traitTitle(name), traitWidth)))
@@ -282,5 +277,5 @@ func (t *terminal) missing(d *digest) {
 		items = append(items, a.Name+" could not take part: "+a.Absent)
 	}
 	t.items(items)
-	t.paragraph("", fmt.Sprintf("%s of %s rounds. %s", whole(d.Stop.Done), whole(d.Stop.Planned), d.Stop.Reason), "")
+	t.paragraph("", fmt.Sprintf("%s of %s rounds. %s", whole(d.Stop.Done), whole(d.Stop.Planned), capital(d.Stop.Reason)), "")
 }

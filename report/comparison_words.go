@@ -95,15 +95,25 @@ func (d *digest) extent() string {
 	return fmt.Sprintf("%s of %s, %s, each %s", plural(d.Stop.Done, "round"), plural(len(d.present()), "arm"), plural(runs, "run"), amount(d.Plan))
 }
 
-// doubts are what a reader must know before any figure.
-func (d *digest) doubts() []string {
-	var all []string
-	if !d.Noise.Quiet {
-		all = append(all, d.Noise.Findings...)
+// disturbances are what was noisy; none if the machine was quiet.
+func (d *digest) disturbances() []string {
+	switch {
+	case d.Noise.Quiet:
+		return nil
+	case len(d.Noise.Findings) == 0:
+		return []string{"What disturbed it is not known."}
 	}
-	all = append(all, d.Warnings...)
+	return d.Noise.Findings
+}
+
+// doubts are what else a reader must know before any figure.
+func (d *digest) doubts() []string {
+	all := slices.Clone(d.Warnings)
 	for _, t := range d.contradictions() {
 		all = append(all, fmt.Sprintf("%s, %s: found with different answers. See the matrix.", t.Arm, traitTitle(t.Name)))
+	}
+	if d.intervalConfidence() == "" && len(d.Rounds) > 0 {
+		all = append(all, fmt.Sprintf("There are no intervals: %s are too few for them.", plural(d.Stop.Done, "round")))
 	}
 	return all
 }
@@ -120,14 +130,6 @@ func (d *digest) contradictions() []compare.Trait {
 		seen[key] = true
 	}
 	return all
-}
-
-// withoutInterval says why there are none, if so.
-func (d *digest) withoutInterval() string {
-	if d.intervalConfidence() != "" || len(d.Rounds) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("There are no intervals: %s are too few for them.", plural(d.Stop.Done, "round"))
 }
 
 // keyMetrics are those that are named in words, if they were compared.

@@ -82,7 +82,7 @@ func comparisonFiles(c *compare.Comparison) (map[string][]byte, error) {
 		comparisonFile: func(w io.Writer) error { return ComparisonJSON(w, c) },
 		reportFile:     func(w io.Writer) error { return writeComparisonMarkdown(w, c) },
 		benchFile:      func(w io.Writer) error { return writeComparisonBench(w, d) },
-		summaryFile:  func(w io.Writer) error { return writeSummaries(w, d) },
+		summaryFile:    func(w io.Writer) error { return writeSummaries(w, d) },
 		pairsFile:      func(w io.Writer) error { return writePairs(w, d) },
 		junitFile:      func(w io.Writer) error { return writeComparisonJUnit(w, d) },
 	} {

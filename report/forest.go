@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"unicode/utf8"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -21,8 +22,8 @@ const (
 )
 
 // plotForest draws the ratios to the first baseline with their intervals, one
-// panel for each key metric, the arms in the same order in all of them. It
-// returns a [noPlotError] where there is no ratio.
+// panel for each key metric, on logarithmic axes, the arms in the same order in
+// all of them. It returns a [noPlotError] where there is no ratio.
 func plotForest(d *digest) (picture, error) {
 	return pictureOf(func(f frame) (*chart, error) { return forestChart(f, d) })
 }
@@ -77,7 +78,7 @@ func forestPanel(f frame, d *digest, m compare.Metric, arms []string) (*chart, e
 	if m.Higher {
 		better = "right is better"
 	}
-	c := newChart(f, m.Title, fmt.Sprintf("ratio to %s (logarithmic; %s)", shorten(baseline, 20), better), "")
+	c := newChart(f, m.Title, fmt.Sprintf("ratio to %s; %s", shorten(baseline, 20), better), "")
 	c.grid(true, false)
 	var told, alike ratioRows
 	var names []plot.Tick
@@ -107,16 +108,27 @@ func forestPanel(f frame, d *digest, m compare.Metric, arms []string) (*chart, e
 	c.X.Min, c.X.Max = min(low/1.03, 0.9), max(high*1.03, 1.1)
 	c.X.Scale, c.X.Tick.Marker = plot.LogScale{}, ratioTicks{}
 	c.Y.Min, c.Y.Max = 0.4, float64(len(arms))+0.6
-	c.Y.Tick.Marker, c.Y.Tick.Length = plot.ConstantTicks(names), 0
+	c.Y.Tick.Marker = plot.ConstantTicks(names)
+	// Ticks that are not seen keep off names that are wider in another font than ours.
+	c.Y.Tick.LineStyle.Color, c.Y.Tick.Length = color.White, vg.Length(longest(names))
 	return c, c.one()
 }
 
 // forestName is how many characters a name may have at the left.
 func forestName(f frame) int {
 	if f.width < wide.width {
-		return 18
+		return 20
 	}
 	return 36
+}
+
+// longest is the length of the longest name, in characters.
+func longest(names []plot.Tick) int {
+	n := 0
+	for _, t := range names {
+		n = max(n, utf8.RuneCountInString(t.Label))
+	}
+	return n
 }
 
 // widen widens a range by what is drawn of an estimate.
