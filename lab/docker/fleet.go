@@ -223,10 +223,12 @@ func (f *fleet) removeAll(ctx context.Context) error {
 	for _, c := range f.containers {
 		tasks = append(tasks, func(ctx context.Context) error { return f.remove(ctx, c, 0) })
 	}
+	err := together(ctx, tasks...)
 	if f.sandbox != nil {
-		tasks = append(tasks, func(ctx context.Context) error { return f.remove(ctx, f.sandbox, 0) })
+		// Podman removes no container whose network namespace others share.
+		err = errors.Join(err, f.remove(ctx, f.sandbox, 0))
 	}
-	return together(ctx, tasks...)
+	return err
 }
 
 func (f *fleet) removeImages(ctx context.Context) error {

@@ -97,11 +97,16 @@ func (e *engine) removeContainers(ctx context.Context, run lab.RunID) error {
 	if err != nil {
 		return err
 	}
-	var tasks []func(context.Context) error
+	// Podman removes no container whose network namespace others share.
+	var replicas, sandboxes []func(context.Context) error
 	for _, t := range all {
-		tasks = append(tasks, t.Remove)
+		if t.Name == sandboxName(run) {
+			sandboxes = append(sandboxes, t.Remove)
+		} else {
+			replicas = append(replicas, t.Remove)
+		}
 	}
-	return together(ctx, tasks...)
+	return errors.Join(together(ctx, replicas...), together(ctx, sandboxes...))
 }
 
 // removeContainer kills and removes a container; no error if it is gone or on
