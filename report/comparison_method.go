@@ -150,7 +150,7 @@ func (p *page) repeat(d *digest) {
 		for i, w := range d.Command {
 			words[i] = quote(w)
 		}
-		p.block(fence("sh", []string{strings.Join(words, " ")}))
+		p.block(fence([]string{strings.Join(words, " ")}))
 	}
 	p.block(fmt.Sprintf("Comparison %s, started %s. `portlab report` on this folder makes this report again from `%s`. "+
 		"`benchstat -col /strategy %s` holds the arms against the first baseline as well.",

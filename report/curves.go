@@ -85,7 +85,7 @@ func sheaf(each []curve, total curve) []curve {
 
 // extreme names a curve with its number of answers: of few, it says little.
 func extreme(word string, c curve) string {
-	return fmt.Sprintf("%s: %s, n = %s", word, shorten(c.name, 8), whole(c.latency.Count()))
+	return fmt.Sprintf("%s %s, n=%s", word, shorten(c.name, 8), whole(c.latency.Count()))
 }
 
 func median(c curve) time.Duration { return c.latency.Quantile(0.5) }

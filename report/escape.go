@@ -73,9 +73,9 @@ func underscores(s string) string {
 // cell makes a text of outside one cell of a Markdown table.
 func cell(s string) string { return strings.ReplaceAll(inline(s), `|`, `\|`) }
 
-// fence encloses lines as code of a language, with more backticks than they
-// hold in a row.
-func fence(language string, lines []string) string {
+// fence encloses lines as code for a shell, with more backticks than they hold in
+// a row.
+func fence(lines []string) string {
 	marks := 3
 	text := make([]string, len(lines))
 	for i, line := range lines {
@@ -85,7 +85,7 @@ func fence(language string, lines []string) string {
 		}
 	}
 	wall := strings.Repeat("`", marks)
-	return wall + language + "\n" + strings.Join(text, "\n") + "\n" + wall + "\n"
+	return wall + "sh\n" + strings.Join(text, "\n") + "\n" + wall + "\n"
 }
 
 var backticks = regexp.MustCompile("`+")

@@ -5,6 +5,7 @@ import (
 	"html"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/yuin/goldmark/ast"
 	extast "github.com/yuin/goldmark/extension/ast"
@@ -114,7 +115,10 @@ func (marker) Transform(root *ast.Document, reader gmtext.Reader, _ parser.Conte
 		}
 		switch n := n.(type) {
 		case *extast.TableCell:
-			mark(n, plainText(n, source))
+			words := plainText(n, source)
+			if mark(n, words); utf8.RuneCountInString(words) > longCell {
+				n.SetAttributeString("class", []byte("long"))
+			}
 		case *ast.Paragraph:
 			if headline, ok := n.FirstChild().(*ast.Emphasis); ok && headline.NextSibling() == nil {
 				word, _, _ := strings.Cut(plainText(headline, source), ".")
@@ -126,6 +130,10 @@ func (marker) Transform(root *ast.Document, reader gmtext.Reader, _ parser.Conte
 		return ast.WalkContinue, nil
 	})
 }
+
+// longCell is from how many characters on a cell of a table is text to be read,
+// which wants a column of some width.
+const longCell = 24
 
 // mark gives a node the class of an outcome, if its words are one.
 func mark(n ast.Node, words string) {

@@ -177,7 +177,7 @@ func (p *page) reproduce(r *lab.Result) {
 		for i, w := range r.Command {
 			words[i] = quote(w)
 		}
-		p.block(fence("sh", []string{strings.Join(words, " ")}))
+		p.block(fence([]string{strings.Join(words, " ")}))
 	}
 	p.block(fmt.Sprintf("Run %s, started %s, seed %d. `portlab report` on this folder makes this report again from "+
 		"`%s`, every request, and `%s`; with `--csv` it gives out a row for each.",

@@ -48,11 +48,11 @@ const foldedLines = 60
 // commands writes lines for a shell.
 func (p *page) commands(lines []string) {
 	if len(lines) < foldedLines {
-		p.block(fence("sh", lines))
+		p.block(fence(lines))
 		return
 	}
 	p.block(fmt.Sprintf("<details><summary>%s lines</summary>", whole(len(lines))))
-	p.block(fence("sh", lines))
+	p.block(fence(lines))
 	p.block("</details>")
 }
 

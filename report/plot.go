@@ -32,7 +32,7 @@ type frame struct {
 // The frames: as wide as the text of a code host and half as high, and for a
 // telephone held upright, where smaller letters would not be read.
 var (
-	wide   = frame{width: 680, height: 340, side: 140}
+	wide   = frame{width: 680, height: 340, side: 156}
 	narrow = frame{width: 350, height: 280}
 )
 
@@ -143,7 +143,7 @@ func (c *chart) below() vg.Length {
 	for _, p := range c.panels() {
 		n += p.entries
 	}
-	return legendEntry * vg.Length(n)
+	return legendEntry*vg.Length(n) + plotMargin
 }
 
 // height is that of the whole picture.
@@ -157,7 +157,7 @@ func (c *chart) draw(to draw.Canvas) {
 	inner := draw.Crop(to, plotMargin, -plotMargin, plotMargin, -plotMargin)
 	data := draw.Crop(inner, 0, -c.frame.side, c.below(), 0)
 	const indent = 30 // points: about where the data begin
-	key := draw.Crop(inner, indent, 0, 0, c.below()-inner.Max.Y+inner.Min.Y)
+	key := draw.Crop(inner, indent, 0, 0, c.below()-plotMargin-inner.Max.Y+inner.Min.Y)
 	for i, part := range c.divide(data) {
 		p := c.panels()[i]
 		p.Plot.Draw(part)

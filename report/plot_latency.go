@@ -25,8 +25,8 @@ func plotLatency(r *lab.Result, samples lab.Samples) (picture, error) {
 }
 
 func latencyChart(f frame, curves []curve) (*chart, error) {
-	c := newChart(f, "Latency of the requests that were answered",
-		"latency from the due time (ms, logarithmic)", "requests answered within (%)")
+	c := newChart(f, "Latency of the answered requests",
+		"latency from the due time (ms, log scale)", "requests answered within (%)")
 	c.grid(true, true)
 	lo, hi := time.Duration(math.MaxInt64), time.Duration(0)
 	for _, cv := range curves {
@@ -38,7 +38,7 @@ func latencyChart(f frame, curves []curve) (*chart, error) {
 		line.StepStyle = plotter.PostStep
 		c.Add(line)
 		if cv.name != "" {
-			c.explain(shorten(cv.name, 20), line)
+			c.explain(shorten(cv.name, 24), line)
 		}
 		lo, hi = min(lo, cv.latency.Rank(1)), max(hi, cv.latency.Rank(cv.latency.Count()))
 	}

@@ -87,7 +87,7 @@ func (t *timeline) rates(n func(slice) int) plotter.XYs {
 
 // overTimeChart shows quantiles of the latency.
 func overTimeChart(f frame, t *timeline) (*chart, error) {
-	c := newChart(f, "", timeAxis, "latency (ms, log.)")
+	c := newChart(f, "", timeAxis, "latency (ms, log scale)")
 	c.faultTimes(t)
 	c.grid(false, true)
 	for i, q := range []struct {
