@@ -51,7 +51,7 @@ func byBenchstat(t *testing.T, path string, c *compare.Comparison) map[string]ma
 	t.Helper()
 	file := filepath.Join(t.TempDir(), benchFile)
 	var b bytes.Buffer
-	if err := writeComparisonBench(&b, digestOf(c)); err != nil {
+	if err := ComparisonBench(&b, c); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {

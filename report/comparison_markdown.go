@@ -10,8 +10,8 @@ import (
 	"github.com/portlab/portlab/lab/compare"
 )
 
-// writeComparisonMarkdown writes report.md of a comparison. Its plots lie beside it.
-func writeComparisonMarkdown(w io.Writer, c *compare.Comparison) error {
+// ComparisonMarkdown writes report.md of a comparison. Its plots lie beside it.
+func ComparisonMarkdown(w io.Writer, c *compare.Comparison) error {
 	d, p := digestOf(c), &page{}
 	p.heading(1, prose(d.title()))
 	p.block(prose(fmt.Sprintf("A client on %s. %s.", standsAt(d.Vantage), capital(d.extent()))))

@@ -11,12 +11,13 @@ import (
 	"github.com/portlab/portlab/lab/compare"
 )
 
-// writeComparisonBench writes every run in the Go benchmark format, those of
-// the first baseline first, so that `benchstat -col /strategy` holds the others
-// against it. All lines have the comparison's number of replicas, as benchstat
-// compares only what is otherwise the same.
-func writeComparisonBench(w io.Writer, d *digest) error {
-	b := &benchmark{}
+// ComparisonBench writes every run in the Go benchmark format
+// (golang.org/design/14313), those of the first baseline first, so that
+// `benchstat -col /strategy` holds the others against it. All lines have the
+// comparison's number of replicas, as benchstat compares only what is otherwise
+// the same.
+func ComparisonBench(w io.Writer, c *compare.Comparison) error {
+	d, b := digestOf(c), &benchmark{}
 	b.config("portlab-runtime", d.Runtime)
 	b.config("portlab-vantage", string(d.Vantage))
 	b.config("portlab-load", load(d.Plan))
@@ -59,9 +60,10 @@ func writeTable(w io.Writer, headings []string, rows [][]string) error {
 	return nil
 }
 
-// writeSummaries writes a row for each arm, metric and baseline; one without a
-// baseline has the value itself.
-func writeSummaries(w io.Writer, d *digest) error {
+// ComparisonCSV writes the summaries as CSV (RFC 4180): a header, and a row for
+// each arm, metric and baseline; one without a baseline has the value itself.
+func ComparisonCSV(w io.Writer, c *compare.Comparison) error {
+	d := digestOf(c)
 	var rows [][]string
 	for _, s := range d.Summaries {
 		m, _ := d.metric(s.Metric)
@@ -102,9 +104,10 @@ func exactNumber(x *float64) string {
 	return strconv.FormatFloat(*x, 'g', -1, 64)
 }
 
-// writeComparisonJUnit writes a test suite for each arm: that it took part, and
-// the claims that it was held against.
-func writeComparisonJUnit(w io.Writer, d *digest) error {
+// ComparisonJUnit writes JUnit XML, as [JUnit] does, with a test suite for each
+// arm: that it took part, and the claims that it was held against.
+func ComparisonJUnit(w io.Writer, c *compare.Comparison) error {
+	d := digestOf(c)
 	var suites []junitSuite
 	for _, a := range d.Arms {
 		s := newSuite(a.Name+" on "+d.Runtime, d.Started, 0,

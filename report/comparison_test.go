@@ -31,7 +31,7 @@ func TestComparisonGolden(t *testing.T) {
 	for _, f := range contests {
 		t.Run(f.name, func(t *testing.T) {
 			var markdown, text bytes.Buffer
-			if err := writeComparisonMarkdown(&markdown, f.make()); err != nil {
+			if err := ComparisonMarkdown(&markdown, f.make()); err != nil {
 				t.Fatal(err)
 			}
 			if n := len(f.make().Arms); n < 10 { // more is not read as text
@@ -179,7 +179,7 @@ func TestTheReportFollowsTheData(t *testing.T) {
 func TestComparisonTables(t *testing.T) {
 	d := digestOf(noisyContest())
 	for name, write := range map[string]func(*bytes.Buffer) error{
-		"summaries": func(b *bytes.Buffer) error { return writeSummaries(b, d) },
+		"summaries": func(b *bytes.Buffer) error { return ComparisonCSV(b, d.Comparison) },
 		"pairs":     func(b *bytes.Buffer) error { return writePairs(b, d) },
 	} {
 		var b bytes.Buffer
@@ -198,7 +198,7 @@ func TestComparisonTables(t *testing.T) {
 
 func TestComparisonJUnitHasACaseForEachClaimOfEachArm(t *testing.T) {
 	var b bytes.Buffer
-	if err := writeComparisonJUnit(&b, digestOf(noisyContest())); err != nil {
+	if err := ComparisonJUnit(&b, noisyContest()); err != nil {
 		t.Fatal(err)
 	}
 	var all junitSuites

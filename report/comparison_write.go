@@ -80,11 +80,11 @@ func comparisonFiles(c *compare.Comparison) (map[string][]byte, error) {
 	}
 	for name, write := range map[string]func(io.Writer) error{
 		comparisonFile: func(w io.Writer) error { return ComparisonJSON(w, c) },
-		reportFile:     func(w io.Writer) error { return writeComparisonMarkdown(w, c) },
-		benchFile:      func(w io.Writer) error { return writeComparisonBench(w, d) },
-		summaryFile:    func(w io.Writer) error { return writeSummaries(w, d) },
+		reportFile:     func(w io.Writer) error { return ComparisonMarkdown(w, c) },
+		benchFile:      func(w io.Writer) error { return ComparisonBench(w, c) },
+		summaryFile:    func(w io.Writer) error { return ComparisonCSV(w, c) },
 		pairsFile:      func(w io.Writer) error { return writePairs(w, d) },
-		junitFile:      func(w io.Writer) error { return writeComparisonJUnit(w, d) },
+		junitFile:      func(w io.Writer) error { return ComparisonJUnit(w, c) },
 	} {
 		var b bytes.Buffer
 		if err := write(&b); err != nil {

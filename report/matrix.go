@@ -131,6 +131,8 @@ func (p *page) advice(d *digest) {
 		return
 	}
 	p.heading(2, "Which should I use?")
+	p.block("Each line follows from a rule: a filter on what was measured, then an order by a measured metric. " +
+		"What cannot be told from the best is named with it. Baselines are left out, and what was not measured is not advised.")
 	for _, a := range d.Advice {
 		p.WriteString("- **" + prose(a.For) + ":** " + inline(a.Sentence) + " _Rule: " + inline(a.Rule) + "_\n")
 	}

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func atMost(trait string, most float64, words string) want {
 const survives = 0.05
 
 // always is wanted in every situation: what is shown to be skewed is no advice.
-var always = want{TraitBalance, "not shown to be skewed", func(t Trait) bool { return t.Answer != No }}
+var always = want{TraitBalance, "not skewed", func(t Trait) bool { return t.Answer != No }}
 
 func situations() []situation {
 	return []situation{
@@ -111,15 +112,11 @@ func ruleOf(wants []want, m Metric, by string) string {
 	for _, w := range wants {
 		words = append(words, w.words)
 	}
-	how := "lowest first"
+	best := "lowest"
 	if m.Higher {
-		how = "highest first"
+		best = "highest"
 	}
-	title := m.Title
-	if title == "" {
-		title = by
-	}
-	return fmt.Sprintf("%s; then by %s, %s, with all that cannot be told from the best.", strings.Join(words, ", "), title, how)
+	return fmt.Sprintf("%s; then the %s %s in the rounds.", strings.Join(words, ", "), best, cmp.Or(m.Title, by))
 }
 
 // fits says whether an arm was found to have all that is wanted; doubt, that
@@ -170,7 +167,7 @@ func (c *Comparison) sentence(in []string, m Metric) string {
 	}
 	s := fmt.Sprintf("Use %s%s.", best[0], c.cost(best[0], m.Name))
 	if len(best) > 1 {
-		s += fmt.Sprintf(" As good, as far as can be told here: %s.", strings.Join(best[1:], ", "))
+		s += fmt.Sprintf(" Not told from it: %s.", strings.Join(best[1:], ", "))
 	}
 	for _, arm := range in {
 		if !slices.Contains(best, arm) {

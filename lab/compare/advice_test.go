@@ -85,7 +85,7 @@ func TestAdviceFollowsTheData(t *testing.T) {
 					c.Pairs[i].Order = CannotTell
 				}
 			}
-		}, []string{"nft", "dnat", "nginx"}, "As good, as far as can be told here: dnat. The next is nginx"},
+		}, []string{"nft", "dnat", "nginx"}, "Not told from it: dnat. The next is nginx"},
 	} {
 		c := surveyed()
 		x.change(c)
@@ -119,7 +119,7 @@ func TestThereIsNoAdviceWithoutTraits(t *testing.T) {
 
 func TestEveryAdviceSaysItsRule(t *testing.T) {
 	for _, a := range Advise(surveyed()) {
-		if !strings.Contains(a.Rule, "; then by ") || !strings.HasPrefix(a.Sentence, "Use nft") && !strings.HasPrefix(a.Sentence, "None") {
+		if !strings.Contains(a.Rule, "; then the lowest ") || !strings.HasPrefix(a.Sentence, "Use nft") && !strings.HasPrefix(a.Sentence, "None") {
 			t.Errorf("%s: %q, by %q", a.For, a.Sentence, a.Rule)
 		}
 	}
