@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"path"
 	"slices"
 	"strings"
 
@@ -98,15 +97,29 @@ func (p *page) comparisonRatios(d *digest) {
 	if len(d.comparable()) > 0 {
 		p.block("![Ratios to the first baseline](" + forestFile + ")")
 	}
-	for _, b := range d.Baselines {
-		if !slices.Contains(d.present(), b) {
-			continue
-		}
-		p.heading(3, "To "+inline(b))
-		for _, metrics := range inGroups(d.comparable(), ratioColumns) {
-			p.ratioTable(d, b, metrics)
-		}
+	for i, b := range slices.DeleteFunc(slices.Clone(d.Baselines), func(b string) bool { return !slices.Contains(d.present(), b) }) {
+		p.folded(i > 0 && len(d.present()) > mostShown, "The same to another baseline", func() {
+			p.heading(3, "To "+inline(b))
+			for _, metrics := range inGroups(d.comparable(), ratioColumns) {
+				p.ratioTable(d, b, metrics)
+			}
+		})
 	}
+}
+
+// mostShown is from how many arms on tables that few readers need are folded away.
+const mostShown = 12
+
+// folded writes a part that a page and a code host fold away, if it is to be.
+// The words are letters and spaces.
+func (p *page) folded(away bool, words string, write func()) {
+	if !away {
+		write()
+		return
+	}
+	p.block("<details><summary>" + words + "</summary>")
+	write()
+	p.block("</details>")
 }
 
 func (p *page) ratioTable(d *digest, baseline string, metrics []compare.Metric) {
@@ -134,84 +147,28 @@ func (p *page) ratioTable(d *digest, baseline string, metrics []compare.Metric) 
 func (p *page) comparisonValues(d *digest) {
 	p.heading(2, "Values")
 	p.block("Medians over the runs. They move with the machine from round to round, which ratios do not.")
-	for _, metrics := range inGroups(d.Metrics, valueColumns) {
-		g := &grid{aligns: []align{left}, headings: []string{"strategy"}}
-		for _, m := range metrics {
-			g.aligns, g.headings = append(g.aligns, right), append(g.headings, cell(m.Title))
+	p.folded(len(d.present()) > mostShown, "The value of each arm", func() {
+		for _, metrics := range inGroups(d.Metrics, valueColumns) {
+			p.valueTable(d, metrics)
 		}
-		for _, arm := range d.present() {
-			row := []string{cell(arm)}
-			for _, m := range metrics {
-				text := none
-				if s, ok := d.summaries[[2]string{arm, m.Name}]; ok {
-					text = cell(estimated(s.Value, func(x float64) string { return measured(x, m.Unit) }))
-				}
-				row = append(row, text)
-			}
-			g.add(row...)
-		}
-		p.table(g)
-	}
+	})
 }
 
-// mostUnsettled bounds the list of pairs that cannot be told apart.
-const mostUnsettled = 12
-
-func (p *page) pairs(d *digest) {
-	if len(d.Pairs) == 0 || len(d.Metrics) == 0 {
-		return
-	}
-	p.heading(2, "Who beats whom")
-	p.block(fmt.Sprintf("Two arms that share a letter in a column cannot be told apart there; two that share none can "+
-		"(Mann-Whitney over the runs, adjusted by Holm over all pairs of the metric, %s). The best has an a, and z comes before A. Rows are in the order of %s. `%s` has every pair.",
-		percent(d.Stop.LookAlpha), inline(d.Metrics[0].Title), pairsFile))
+func (p *page) valueTable(d *digest, metrics []compare.Metric) {
 	g := &grid{aligns: []align{left}, headings: []string{"strategy"}}
-	letters := map[string]map[string]string{}
-	for _, m := range d.Metrics {
-		g.aligns, g.headings = append(g.aligns, left), append(g.headings, cell(m.Title))
-		letters[m.Name] = d.letters(m)
+	for _, m := range metrics {
+		g.aligns, g.headings = append(g.aligns, right), append(g.headings, cell(m.Title))
 	}
-	for _, arm := range d.ranked(d.Metrics[0]) {
+	for _, arm := range d.present() {
 		row := []string{cell(arm)}
-		for _, m := range d.Metrics {
-			row = append(row, orWord(letters[m.Name][arm], none))
+		for _, m := range metrics {
+			text := none
+			if s, ok := d.summaries[[2]string{arm, m.Name}]; ok {
+				text = cell(estimated(s.Value, func(x float64) string { return measured(x, m.Unit) }))
+			}
+			row = append(row, text)
 		}
 		g.add(row...)
 	}
 	p.table(g)
-	unsettled := d.unsettled()
-	if len(unsettled) == 0 {
-		return
-	}
-	p.block("What more rounds would settle:")
-	var items []string
-	for _, pair := range unsettled[:min(len(unsettled), mostUnsettled)] {
-		items = append(items, d.unsettledWords(pair))
-	}
-	if more := len(unsettled) - mostUnsettled; more > 0 {
-		items = append(items, fmt.Sprintf("And %s more pairs: %s has them.", whole(more), pairsFile))
-	}
-	p.list(items)
-}
-
-// linked makes words a link to the report in a run's folder, if there is one.
-func linked(words, folder string) string {
-	if folder == "" {
-		return words
-	}
-	return "[" + words + "](" + linkTo(path.Join(folder, reportFile)) + ")"
-}
-
-// linkTo writes a relative path as the destination of a link: what is not
-// plain is escaped (RFC 3986, 2.1).
-func linkTo(to string) string {
-	var b strings.Builder
-	for _, c := range []byte(to) {
-		if strings.IndexByte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/=,+", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
 }

@@ -69,14 +69,13 @@ func (p *page) matrix(d *digest) {
 	}
 	p.table(g)
 	p.reasons(d, names)
-	p.block("How each was found:")
 	var how []string
 	for _, k := range compare.Traits() {
 		if slices.Contains(names, k.Name) {
 			how = append(how, k.Title+": "+k.How)
 		}
 	}
-	p.list(how)
+	p.folded(true, "How each was found", func() { p.list(how) })
 }
 
 // traitCell shows what was found, all of it where it contradicts itself.
