@@ -32,6 +32,7 @@ type FleetSpec struct {
 	Weights   []float64 // one for each replica, or none
 	Placement Placement
 	ReusePort bool
+	OwnPorts  bool
 	Publish   Publish
 	Inherit   Inherit
 	OwnHost   bool     // as in [Needs]

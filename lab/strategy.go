@@ -34,6 +34,7 @@ type About struct {
 type Needs struct {
 	Placement Placement
 	ReusePort bool    // the application must set SO_REUSEPORT (socket(7)) on its listening socket
+	OwnPorts  bool    // with HostNetns: each replica listens on a port of its own in place of the front's
 	Publish   Publish // what the runtime itself publishes at the front
 	Inherit   Inherit // the listening sockets that replicas inherit
 	// OwnHost: the host must be the run's own and go with it, because what the
@@ -95,6 +96,7 @@ func (n Needs) WhyNotFor(p Protocol) string { return n.NotFor[p] }
 
 // Fleet fills in what these needs ask of a fleet.
 func (n Needs) Fleet(s FleetSpec) FleetSpec {
+	s.OwnPorts = n.OwnPorts
 	s.Placement, s.ReusePort, s.Publish, s.Inherit, s.OwnHost = n.Placement, n.ReusePort, n.Publish, n.Inherit, n.OwnHost
 	return s
 }

@@ -84,7 +84,7 @@ type Placement string
 const (
 	OwnNetns    Placement = "own-netns"    // each replica has a network namespace and an address of its own
 	SharedNetns Placement = "shared-netns" // all replicas share one namespace, which a sandbox owns, and bind one port
-	HostNetns   Placement = "host-netns"   // all replicas are in the host's network and bind the front's port
+	HostNetns   Placement = "host-netns"   // all replicas are in the host's network and bind the front's port, or each its own
 )
 
 // Family is the IP version of the front and the replicas.
@@ -110,6 +110,14 @@ func (f Front) At(v Vantage) netip.AddrPort {
 		return netip.AddrPortFrom(f.Loopback, f.Port)
 	}
 	return netip.AddrPortFrom(f.Address, f.Port)
+}
+
+// Beside is the front's address with the port of the i-th replica, counted from
+// 0, where each has its own there: the ports above the front's and, beyond the
+// last one, those from 1024 on.
+func (f Front) Beside(i int) netip.AddrPort {
+	const first, ports = 1024, 1<<16 - 1024
+	return netip.AddrPortFrom(f.Address, uint16(first+(int(f.Port)-first+1+i+ports)%ports))
 }
 
 // Endpoints are all addresses of the front, the LAN's first.

@@ -117,6 +117,24 @@ func TestFrontIsDialledOnLoopbackFromLocalhostAlone(t *testing.T) {
 	}
 }
 
+func TestPortsBesideTheFrontAreDistinct(t *testing.T) {
+	for _, port := range []uint16{80, 1023, 1024, 8080, 65000, 65535} {
+		f := Front{Address: netip.MustParseAddr("198.19.0.1"), Port: port}
+		seen := map[netip.AddrPort]bool{f.At(External): true}
+		for i := range 2000 {
+			at := f.Beside(i)
+			if seen[at] || at.Port() < 1024 || at.Addr() != f.Address {
+				t.Fatalf("beside %d, replica %d is at %s", port, i, at)
+			}
+			seen[at] = true
+		}
+	}
+	f := Front{Address: netip.MustParseAddr("198.19.0.1"), Port: 65534}
+	if first, second := f.Beside(0).Port(), f.Beside(1).Port(); first != 65535 || second != 1024 {
+		t.Errorf("beside 65534 there are %d and %d", first, second)
+	}
+}
+
 func TestSharesFollowWeights(t *testing.T) {
 	for _, c := range []struct{ weights, want []float64 }{
 		{nil, nil},

@@ -16,6 +16,8 @@ type place struct {
 	front     lab.Front
 	publishes bool          // the runtime leads the front to replicas where it is asked to
 	placement lab.Placement // of the replicas; empty: OwnNetns
+	ownPorts  bool          // each replica has one in the host's network
+	inherits  bool          // each replica has a socket of the front's
 }
 
 // onEngine is a run beside a Docker engine.
@@ -71,7 +73,8 @@ func (p place) carries(s lab.Strategy) bool { return s.Needs().WhyNotFor(p.facts
 
 // of is the place for a strategy: its replicas are where it wants them.
 func (p place) of(s lab.Strategy) place {
-	p.placement = s.Needs().Placement
+	n := s.Needs()
+	p.placement, p.ownPorts, p.inherits = n.Placement, n.OwnPorts, n.Inherit != lab.InheritNone
 	return p
 }
 
@@ -158,6 +161,12 @@ func (p place) replicas(first, last int) []lab.Replica {
 		case lab.SharedNetns:
 			at = netip.AddrPortFrom(p.facts.Gateway.Next(), 80) // the sandbox's
 		case lab.HostNetns:
+			at = p.front.At(lab.OnHost)
+		}
+		switch {
+		case p.ownPorts:
+			at = p.front.Beside(i)
+		case p.inherits:
 			at = p.front.At(lab.OnHost)
 		}
 		all = append(all, lab.Replica{Instance: lab.InstanceName(i), Address: at, Weight: 1})

@@ -38,7 +38,7 @@ func (reuseportFD) About() lab.About {
 func (reuseportFD) Needs() lab.Needs {
 	return lab.Needs{
 		Placement: lab.OwnNetns, Inherit: lab.InheritOwn, Null: lab.Hash,
-		Application: "take its listening sockets from whoever starts it, as sd_listen_fds(3) has it",
+		Application: mustInherit,
 	}
 }
 

@@ -60,6 +60,9 @@ func replicaPlan(spec lab.FleetSpec, l layout, b lab.Blueprint, i int) plan {
 		p.join = "container:" + sandboxName(spec.Run)
 	case lab.HostNetns:
 		p.join, host = "host", addresses(b.Front)
+		if spec.OwnPorts {
+			host, p.port = r.Address.Addr().String(), r.Address.Port()
+		}
 	default:
 		p.address = l.replica(i)
 		if spec.Publish == lab.PublishEach || spec.Publish == lab.PublishFirst && i == 0 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
 
 	"github.com/portlab/portlab/lab"
 )
@@ -138,5 +139,11 @@ func bpfError(what string, err error) error {
 			What: what, Reason: "this kernel does not support it: " + err.Error(), Remedy: "use a newer kernel: Linux 5.14 has all that portlab uses",
 		}
 	}
-	return privileged(what+" of eBPF, which needs CAP_BPF and CAP_NET_ADMIN outside of a user namespace", err)
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		return &lab.UnsupportedError{
+			What: what + " of eBPF", Reason: "it takes CAP_BPF and CAP_NET_ADMIN outside of any user namespace, which this process does not have",
+			Remedy: asRoot,
+		}
+	}
+	return fmt.Errorf("%s of eBPF: %w", what, err)
 }

@@ -39,6 +39,8 @@ func replicaAt(spec lab.FleetSpec, front lab.Front, i int) lab.Replica {
 		r.Weight = spec.Weights[i]
 	}
 	switch {
+	case spec.OwnPorts:
+		r.Address = front.Beside(i)
 	case spec.Placement == lab.HostNetns || spec.Inherit != lab.InheritNone:
 		r.Address = front.At(lab.OnHost)
 	case spec.Placement == lab.SharedNetns:

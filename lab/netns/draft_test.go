@@ -32,7 +32,7 @@ func TestReplicasHaveAddressesOfTheirOwn(t *testing.T) {
 var placements = []lab.FleetSpec{
 	{Placement: lab.OwnNetns}, {Placement: lab.OwnNetns, Inherit: lab.InheritOwn}, {Placement: lab.OwnNetns, Inherit: lab.InheritShared},
 	{Placement: lab.SharedNetns, ReusePort: true, Publish: lab.PublishSandbox},
-	{Placement: lab.HostNetns, ReusePort: true},
+	{Placement: lab.HostNetns, ReusePort: true}, {Placement: lab.HostNetns, OwnPorts: true},
 }
 
 func TestWhatIsDoneByHandCanBeFoundAgain(t *testing.T) {

@@ -63,6 +63,7 @@ func TestReplicasAnswerWhereTheyAreSaidTo(t *testing.T) {
 			"own":            {Placement: lab.OwnNetns},
 			"shared":         {Placement: lab.SharedNetns, ReusePort: true},
 			"host":           {Placement: lab.HostNetns, ReusePort: true},
+			"own ports":      {Placement: lab.HostNetns, OwnPorts: true},
 			"inherit":        {Placement: lab.OwnNetns, Inherit: lab.InheritOwn},
 			"shared sockets": {Placement: lab.OwnNetns, Inherit: lab.InheritShared},
 		} {
@@ -76,7 +77,7 @@ func TestReplicasAnswerWhereTheyAreSaidTo(t *testing.T) {
 					}
 					for _, r := range f.Blueprint().Replicas {
 						said, err := ask(t.Context(), at, r.Address)
-						if err != nil || !strings.HasPrefix(said, "Hello from ") || name == "own" && said != "Hello from "+r.Instance {
+						if err != nil || !strings.HasPrefix(said, "Hello from ") || (name == "own" || name == "own ports") && said != "Hello from "+r.Instance {
 							t.Errorf("%s asked from %s says %q, %v", r.Instance, v, said, err)
 						}
 					}

@@ -36,6 +36,8 @@ func planOf(spec lab.FleetSpec, front lab.Front, i int) plan {
 		p.sockets = socketsOf(spec, front)
 		p.env = append(p.env, [2]string{"LISTEN_FDS", strconv.Itoa(len(p.sockets))})
 		return p
+	case spec.OwnPorts:
+		p.where, host = onHost, r.Address.Addr().String()
 	case spec.Placement == lab.HostNetns:
 		p.where, host = onHost, addresses(front)
 	case spec.Placement == lab.SharedNetns:
