@@ -10,7 +10,7 @@ import (
 
 // notRepeated are the flags that change only where and how a result is shown
 // and what comes after it, and those of which again knows what they came to.
-var notRepeated = []string{"out", "no-report", "format", "color", "quiet", "dry-run", "keep", "runtime", "seed"}
+var notRepeated = []string{"out", "no-report", "job-summary", "format", "color", "quiet", "dry-run", "keep", "runtime", "seed"}
 
 // again is the command line that repeats a run or a load: every flag that
 // changes what is measured, and at its end the flags that were left open, such

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/portlab/portlab/lab"
@@ -98,6 +99,9 @@ func (a *app) sweepBefore(ctx context.Context, show display) {
 // costs no report.
 func (a *app) give(res *lab.Result, samples lab.Samples, out *output, f *resultFlags) error {
 	where, err := out.write(res, samples, a.getenv)
+	if err == nil {
+		err = f.jobSummary.add(a.getenv, func(w io.Writer) error { return report.Summary(w, res) })
+	}
 	if err != nil {
 		return errors.Join(err, a.print(res, *f.format, *f.color))
 	}
@@ -108,14 +112,6 @@ func (a *app) give(res *lab.Result, samples lab.Samples, out *output, f *resultF
 		fmt.Fprintln(a.stderr, "report: "+where)
 	}
 	return nil
-}
-
-// print writes a result to the standard output.
-func (a *app) print(res *lab.Result, format, color string) error {
-	if format == formatJSON {
-		return report.JSON(a.stdout, res)
-	}
-	return report.Text(a.stdout, res, a.colored(a.stdout, color))
 }
 
 // verdict is the error for a result of which a claim asked for is refuted.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -37,11 +38,15 @@ func planOutput(asked string, none bool, strategy string, now time.Time) (*outpu
 	}
 	o := &output{dir: asked}
 	if asked == "" {
-		name := now.Format("20060102-150405") + "-" + strategy
+		name := now.Format("20060102-150405") + "-" + notInFolder.ReplaceAllString(strategy, "-")
 		o.dir, o.latest = unused(filepath.Join(resultsDir, name)), filepath.Join(resultsDir, latestLink)
 	}
 	return o, writable(o.dir)
 }
+
+// notInFolder are the signs of a strategy's full name that are a trouble in the
+// name of a folder: PATH-like variables, make(1) and scp(1) read a colon their own way.
+var notInFolder = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
 
 // unused is dir, or dir-2 and so on if there is one already.
 func unused(dir string) string {

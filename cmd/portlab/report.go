@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,16 +19,17 @@ import (
 
 // reportFlags are the flags of report.
 type reportFlags struct {
-	csv    string
-	out    string
-	format *string
-	color  *string
+	csv        string
+	out        string
+	jobSummary *jobSummary
+	format     *string
+	color      *string
 }
 
 func (a *app) reportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "report DIR [DIR...]",
-		Short: "render a run's report again, from its raw data, or merge those of several",
+		Short: "render a report again, from its raw data, or merge those of several runs",
 		Long: `report reads result.json and samples.bin.gz of a run's folder, computes again
 what can be computed from the samples, writes the report there again, and
 prints the result. The verdicts are those of the run: its claims were fixed
@@ -37,9 +39,13 @@ Of several folders, whose runs must be of the same trial, it makes one report,
 as if they had been one load, in a new folder; the same claims are held against
 all of them together.
 
+Of a comparison's folder it makes the comparison's report again, from what each
+of its runs came to.
+
 With --csv it writes the raw data as CSV, and nothing else.`,
 		Example: `  portlab report portlab-results/latest
   portlab report portlab-results/latest --csv samples.csv
+  portlab report portlab-results/latest --format junit
   portlab report monday tuesday --out both`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -51,7 +57,8 @@ With --csv it writes the raw data as CSV, and nothing else.`,
 	f := &reportFlags{}
 	c.Flags().StringVar(&f.csv, "csv", "", "write the raw data, a row for each request, as CSV to `FILE`; - is the standard output")
 	c.Flags().StringVar(&f.out, "out", "", "new or empty folder `DIR` for the report of several runs")
-	f.format, f.color = formatFlag(c), colorFlag(c)
+	f.jobSummary = jobSummaryFlag(c)
+	f.format, f.color = resultFormatFlag(c), colorFlag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := f.check(c, args); err != nil {
 			return err
@@ -63,21 +70,25 @@ With --csv it writes the raw data as CSV, and nothing else.`,
 
 func (f *reportFlags) check(c *cobra.Command, args []string) error {
 	switch {
-	case f.csv != "" && (f.out != "" || c.Flags().Changed("format")):
-		return lab.Usagef("--csv writes the raw data and nothing else: leave --out and --format out")
+	case f.csv != "" && (f.out != "" || f.jobSummary.path != "" || c.Flags().Changed("format")):
+		return lab.Usagef("--csv writes the raw data and nothing else: leave --out, --format and --job-summary out")
 	case f.csv == "" && len(args) > 1 && f.out == "":
 		return lab.Usagef("the report of several runs needs a folder of its own: name a new one with --out")
 	case len(args) == 1 && f.out != "":
 		return lab.Usagef("--out is for the report of several runs: that of one is written to its own folder")
 	}
 	return errors.Join(
-		oneOf("format", *f.format, formatText, formatJSON),
+		oneOf("format", *f.format, resultFormats...),
+		f.jobSummary.check(),
 		oneOf("color", *f.color, colorAuto, colorAlways, colorNever),
 	)
 }
 
 // report reads the raw data of runs and gives them out in another form.
 func (a *app) report(c *cobra.Command, dirs []string, f *reportFlags) error {
+	if slices.ContainsFunc(dirs, report.IsComparison) {
+		return a.reportComparison(dirs, f)
+	}
 	res, all, err := readAll(dirs)
 	if err != nil {
 		return err
@@ -93,7 +104,7 @@ func (a *app) report(c *cobra.Command, dirs []string, f *reportFlags) error {
 		if err := giveBack(a.getenv, dirs[0], ""); err != nil {
 			return fmt.Errorf("give the report to the user behind sudo: %w", err)
 		}
-		return a.print(res, *f.format, *f.color)
+		return a.giveAgain(res, f)
 	}
 	out, err := planOutput(f.out, false, "", time.Now())
 	if err != nil {
@@ -104,6 +115,41 @@ func (a *app) report(c *cobra.Command, dirs []string, f *reportFlags) error {
 		return err
 	}
 	if _, err := out.write(res, all, a.getenv); err != nil {
+		return err
+	}
+	return a.giveAgain(res, f)
+}
+
+// reportComparison renders a comparison again: its summaries from its rounds, and
+// its report from both.
+func (a *app) reportComparison(dirs []string, f *reportFlags) error {
+	if len(dirs) > 1 || f.csv != "" {
+		return lab.Usagef("a comparison has no raw data of its own and is not merged: name it alone and without --csv, or its runs")
+	}
+	dir := dirs[0]
+	c, err := report.ReadComparison(dir)
+	if err != nil {
+		return err
+	}
+	c.Fold()
+	if err := report.WriteComparison(dir, c); err != nil {
+		return fmt.Errorf("write the report in %s: %w", dir, err)
+	}
+	if err := giveBack(a.getenv, dir, ""); err != nil {
+		return fmt.Errorf("give the report to the user behind sudo: %w", err)
+	}
+	if err := f.jobSummary.add(a.getenv, func(w io.Writer) error { return report.ComparisonMarkdown(w, c) }); err != nil {
+		return err
+	}
+	if err := a.printComparison(c, *f.format, *f.color); err != nil {
+		return fmt.Errorf("print the comparison: %w", err)
+	}
+	return nil
+}
+
+// giveAgain gives out a result whose report is written.
+func (a *app) giveAgain(res *lab.Result, f *reportFlags) error {
+	if err := f.jobSummary.add(a.getenv, func(w io.Writer) error { return report.Summary(w, res) }); err != nil {
 		return err
 	}
 	if err := a.print(res, *f.format, *f.color); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,13 +15,14 @@ import (
 // resultFlags are the flags that say what a measurement is held against and
 // where its result goes: those that run and load share.
 type resultFlags struct {
-	claims   []string
-	assert   bool
-	out      string
-	noReport bool
-	format   *string
-	color    *string
-	quiet    bool
+	claims     []string
+	assert     bool
+	out        string
+	noReport   bool
+	jobSummary *jobSummary
+	format     *string
+	color      *string
+	quiet      bool
 }
 
 // addResultFlags adds them; named is what a report's folder is named after.
@@ -31,7 +33,8 @@ func addResultFlags(c *cobra.Command, named string) *resultFlags {
 	c.Flags().StringVar(&f.out, "out", "", "new or empty folder `DIR` for the report, none for no report (default "+resultsDir+"/TIME-"+named+")")
 	c.Flags().BoolVar(&f.noReport, "no-report", false, "write no report: the same as --out none")
 	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "say nothing on the way")
-	f.format, f.color = formatFlag(c), colorFlag(c)
+	f.jobSummary = jobSummaryFlag(c)
+	f.format, f.color = resultFormatFlag(c), colorFlag(c)
 	var claims []string
 	for _, form := range claim.Forms() {
 		claims = append(claims, form.Text+"\t"+form.Meaning)
@@ -54,7 +57,7 @@ func (f *resultFlags) output(name string, none bool) (*output, error) {
 }
 
 func (f *resultFlags) check() error {
-	if err := oneOf("format", *f.format, formatText, formatJSON); err != nil {
+	if err := errors.Join(oneOf("format", *f.format, resultFormats...), f.jobSummary.check()); err != nil {
 		return err
 	}
 	if f.noReport && f.out != "" && f.out != noOutput {
