@@ -80,7 +80,7 @@ refuted; 2 bad usage; 3 cannot run here; 4 broken on the way; 130 interrupted.`,
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(flagProblem)
 	root.AddCommand(
-		a.runCommand(), a.loadCommand(), a.enterCommand(), a.listCommand(), a.explainCommand(), a.doctorCommand(), a.cleanCommand(),
+		a.runCommand(), a.loadCommand(), a.assertCommand(), a.enterCommand(), a.listCommand(), a.explainCommand(), a.doctorCommand(), a.cleanCommand(),
 		a.reportCommand(), a.serveCommand(), a.versionCommand(), a.completionCommand(),
 		a.pauseCommand(), a.proxyCommand(), a.bpfCommand(), a.probeCommand(),
 	)

@@ -93,15 +93,23 @@ func (a *app) doLoad(c *cobra.Command, urls []string, f *loadFlags) error {
 }
 
 func (f *loadFlags) check() error {
-	if f.ip != 0 && f.ip != int(lab.IPv4) && f.ip != int(lab.IPv6) {
-		return lab.Usagef("--ip wants 4 or 6, not %d", f.ip)
+	if err := checkServer(f.ip, f.instances); err != nil {
+		return err
 	}
-	for i, name := range f.instances {
-		if name == "" || slices.Contains(f.instances[:i], name) {
+	return f.resultFlags.check()
+}
+
+// checkServer checks what is said of a server that runs already.
+func checkServer(ip int, instances []string) error {
+	if ip != 0 && ip != int(lab.IPv4) && ip != int(lab.IPv6) {
+		return lab.Usagef("--ip wants 4 or 6, not %d", ip)
+	}
+	for i, name := range instances {
+		if name == "" || slices.Contains(instances[:i], name) {
 			return lab.Usagef("--instances wants different names, joined by commas: %q is none, or there twice", name)
 		}
 	}
-	return f.resultFlags.check()
+	return nil
 }
 
 // defaults are the claims that are always made: of the instances only if

@@ -86,6 +86,9 @@ func (c Counted) check() error {
 		}
 		total += n
 	}
+	if total == 0 {
+		return lab.Usagef("all counts are 0: nothing was counted, so that there is nothing to judge")
+	}
 	if total > lab.MaxRequests {
 		return lab.Usagef("the counts must sum to at most %d, not to %d", lab.MaxRequests, total)
 	}
@@ -145,6 +148,10 @@ func (c Counted) Judge(s Shares) (lab.Verdict, error) {
 	return v, nil
 }
 
+// leastP is the least p-value that is written as it is: below it, the law is an
+// approximation that means nothing any more.
+const leastP = 1e-15
+
 // Figures are the lines that stand behind a verdict on shares, for people: what
 // was seen of each instance with its interval, the p-value always, the rate of
 // false alarms, and how many connections would settle it or would have shown a
@@ -164,6 +171,9 @@ func Figures(v lab.Verdict, s Shares) []string {
 	p := "p: none"
 	if v.PValue != nil {
 		p = fmt.Sprintf("p = %.3g", *v.PValue)
+		if *v.PValue < leastP {
+			p = fmt.Sprintf("p < %.0g", leastP)
+		}
 	}
 	if v.Test != "" {
 		p += " (" + v.Test + ")"

@@ -13,6 +13,7 @@ import (
 type fleet struct {
 	names    []string
 	counts   []int     // connections of each replica
+	weights  []float64 // of each replica
 	expected []float64 // share of each replica
 	weighed  bool      // the expected shares are proper
 	equal    bool      // and all the same
@@ -33,6 +34,7 @@ func fleetOf(m lab.Measurement) fleet {
 		}
 		f.names = append(f.names, in.Name)
 		f.counts = append(f.counts, in.Connections)
+		f.weights = append(f.weights, in.Weight)
 		f.expected = append(f.expected, in.Expected)
 		f.n += in.Connections
 		f.weighed = f.weighed && in.Expected > 0

@@ -3,7 +3,6 @@ package claim
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/stat"
@@ -81,50 +80,6 @@ func (s spread) byIntervals(v *lab.Verdict) {
 	s.open(v)
 }
 
-// byTurn decides for round robin. In turn, the shares are certain up to one
-// turn for each worker; out of turn, chance is the next best law.
-func (s spread) byTurn(v *lab.Verdict) {
-	workers := max(s.evidence.Workers, 1)
-	apart := s.apart()
-	if apart > float64(workers)+1e-9 {
-		v.Warnings = append(v.Warnings, fmt.Sprintf(
-			"not strictly in turn: the counts are %.3g apart, where %s would keep them within %d; they are judged as random choice",
-			apart, s.workerWords(), workers))
-		s.byChance(v)
-		return
-	}
-	even, err := s.law.TooEven(s.counts, s.evidence.Plan.Seed)
-	if err == nil {
-		v.Warnings = append(v.Warnings, fmt.Sprintf(
-			"turns are more even than chance, which would be as even with probability %.2g: the p-value is that of random choice and does not decide", even))
-	}
-	for i, c := range s.counts {
-		low, high := s.band(i)
-		if float64(c-workers) < low*float64(s.n) || float64(c+workers) > high*float64(s.n) {
-			v.NeedN = int(math.Ceil(2 * float64(workers) / (s.tolerance * slices.Min(s.expected))))
-			v.Sentence = fmt.Sprintf("cannot tell: the counts fit %s, but %s are too few to show shares within %s; %s would",
-				s.workerWords(), count(s.n, "connection"), percent(s.tolerance), about(v.NeedN))
-			return
-		}
-	}
-	v.Outcome = lab.Held
-	v.Sentence = fmt.Sprintf("balanced, and in turn: counts from %s to %s, as %s would keep them",
-		thousands(slices.Min(s.counts)), thousands(slices.Max(s.counts)), s.workerWords())
-}
-
-// apart is the range of the counts or, with weights, the greatest distance of
-// a count from its expected value.
-func (s spread) apart() float64 {
-	if s.equal {
-		return float64(slices.Max(s.counts) - slices.Min(s.counts))
-	}
-	var most float64
-	for i, c := range s.counts {
-		most = max(most, math.Abs(float64(c)-float64(s.n)*s.expected[i]))
-	}
-	return most
-}
-
 // warnTooEven tells where a random strategy looks like one that takes turns.
 func (s spread) warnTooEven(v *lab.Verdict) {
 	if s.fit.P < 0.97 {
@@ -166,7 +121,7 @@ func (s spread) fits(intervals []stat.Interval) bool {
 func (s spread) furthest() int {
 	worst, most := 0, -1.0
 	for i, e := range s.expected {
-		if z := math.Abs(s.share(i)-e) / math.Sqrt(e*(1-e)); z > most {
+		if z := math.Abs(s.share(i)-e) / math.Sqrt(e*(1-e)); z > most+1e-9 { // of equals, the first
 			worst, most = i, z
 		}
 	}

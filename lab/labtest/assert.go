@@ -115,7 +115,7 @@ func story(v lab.Verdict, s claim.Shares, c claim.Counted) string {
 	lines := append([]string{v.Sentence}, claim.Figures(v, s)...)
 	if e, err := c.Evidence(); err == nil && v.Outcome != lab.Held {
 		b := claim.Recognise(e)
-		lines = append(lines, fmt.Sprintf("seems to be %s: %s", b.Name, b.Sentence))
+		lines = append(lines, fmt.Sprintf("pattern: %s: %s", b.Name, b.Sentence))
 	}
 	for _, w := range v.Warnings {
 		lines = append(lines, "note: "+w)

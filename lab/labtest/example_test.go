@@ -46,7 +46,7 @@ func ExampleAssertBalanced_skewed() {
 	//     n = 100, p = 7.38e-35 (Pearson chi-square), tolerance 20% of each expected share
 	//     false alarms: a balancer of the expected shares is refuted in at most 1% of runs
 	//     such a one is shown to be balanced by 3,600 connections (80% power)
-	//     seems to be uneven: 1 got 60% where 14.3% is its share (p < 0.0001)
+	//     pattern: uneven: 1 got 60% where 14.3% is its share (p < 0.0001)
 }
 
 func ExampleAssertShares() {
