@@ -57,7 +57,7 @@ func (p *page) question(r *lab.Result) {
 		g.add("option "+cell(name), cell(r.Settings[name]))
 	}
 	g.add("meant to spread", cell(spreads(r.Null)))
-	if r.Workers > 0 {
+	if r.Workers > 0 && r.Null == lab.RoundRobin {
 		g.add("workers that keep a turn", whole(r.Workers))
 	}
 	g.add("runtime, vantage", cell(fmt.Sprintf("%s, %s (%s)", r.Runtime, r.Vantage, standsAt(r.Vantage))))

@@ -50,6 +50,8 @@ func TestMergedRunsAreOneLoad(t *testing.T) {
 func TestRunsOfOtherTrialsAreNotMerged(t *testing.T) {
 	for want, change := range map[string]func(*lab.Result){
 		"strategy: dnat and nginx":                      func(r *lab.Result) { r.Strategy = "nginx" },
+		"strategy: dnat and dnat:method=random":         func(r *lab.Result) { r.Name = "dnat:method=random" },
+		"settings: - and checks=on,mode=tcp":            func(r *lab.Result) { r.Settings = map[string]string{"mode": "tcp", "checks": "on"} },
 		"runtime: docker and netns":                     func(r *lab.Result) { r.Runtime = "netns" },
 		"vantage: external and host":                    func(r *lab.Result) { r.Vantage = lab.OnHost },
 		"server: portlab's own and web:1":               func(r *lab.Result) { r.Image = "web:1" },
@@ -66,5 +68,22 @@ func TestRunsOfOtherTrialsAreNotMerged(t *testing.T) {
 		if _, usage := errors.AsType[*lab.UsageError](err); !usage || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
+	}
+}
+
+func TestMergedCostIsThatOfAllOrUnknown(t *testing.T) {
+	a, _ := named(t, "proxy").make()
+	b, _ := named(t, "proxy").make()
+	b.Cost.ReplicasMemoryBytes *= 2
+	merged, err := Merge([]*lab.Result{a, b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := merged.Cost; c.Client != 2*a.Cost.Client || c.Path() != 2*a.Cost.Path() || c.ReplicasMemoryBytes != b.Cost.ReplicasMemoryBytes {
+		t.Errorf("the cost is %+v, of two of %+v", c, a.Cost)
+	}
+	b.Cost = nil
+	if merged, err = Merge([]*lab.Result{a, b}); err != nil || merged.Cost != nil {
+		t.Errorf("%v, the cost is %+v, and that of one run is not known", err, merged.Cost)
 	}
 }
