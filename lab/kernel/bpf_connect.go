@@ -4,13 +4,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -66,52 +63,6 @@ func (c *connectHook) detach(context.Context) error {
 	err := c.link.Close()
 	c.link = nil
 	return err
-}
-
-// openGroup opens the folder of this process's own control group, of version 2.
-func openGroup() (*os.File, error) {
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return nil, fmt.Errorf("look for control groups: %w", err)
-	}
-	text, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return nil, fmt.Errorf("look for this process's control group: %w", err)
-	}
-	path, ok := groupPath(string(mounts), string(text))
-	if !ok {
-		return nil, &lab.UnsupportedError{
-			What: "a program that sees connect(2)", Reason: "control groups of version 2 are not mounted here",
-			Remedy: "mount -t cgroup2 none /sys/fs/cgroup/unified",
-		}
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, privileged("open this process's control group", err)
-	}
-	return f, nil
-}
-
-// groupPath finds a process's control group of version 2 by /proc/PID/mountinfo
-// and /proc/PID/cgroup (proc_pid_mountinfo(5), cgroups(7)).
-func groupPath(mounts, groups string) (string, bool) {
-	own := ""
-	for line := range strings.Lines(groups) {
-		if path, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); ok {
-			own = path
-		}
-	}
-	for line := range strings.Lines(mounts) {
-		before, after, _ := strings.Cut(line, " - ")
-		f := strings.Fields(before) // id, parent, device, root, mount point, ...
-		if len(f) < 5 || !strings.HasPrefix(after, "cgroup2 ") || own == "" {
-			continue
-		}
-		if below, err := filepath.Rel(f[3], own); err == nil && filepath.IsLocal(below) {
-			return filepath.Join(f[4], below), true
-		}
-	}
-	return "", false
 }
 
 // namespaces makes a map of the network namespaces whose clients are led, by

@@ -17,7 +17,24 @@ import (
 	"github.com/portlab/portlab/lab"
 )
 
-func init() { acts["act-replica"] = actReplica }
+func init() { acts["act-replica"], acts["act-attach"] = actReplica, actAttach }
+
+// actAttach attaches the program of these words and holds it.
+func actAttach(words []string) error {
+	own, err := Own()
+	if err != nil {
+		return err
+	}
+	p, err := lab.ParseBPFProgram(words)
+	if err != nil {
+		return err
+	}
+	if err := newBPF(own).Attach(context.Background(), p); err != nil {
+		return err
+	}
+	fmt.Println("attached")
+	select {}
+}
 
 // actReplica answers with its instance's name at addresses that it shares.
 func actReplica(args []string) error {

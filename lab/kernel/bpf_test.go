@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/labtest"
 )
@@ -218,6 +220,31 @@ func connectLeads(t *testing.T, s *bpfScene, ip lab.Family) {
 	s.refused(t, s.ns, fronts[ip][0])
 }
 
+// However the process ends that attached a program, the program goes with it.
+func TestProgramEndsWithItsHolder(t *testing.T) {
+	for _, hook := range []lab.BPFHook{lab.BPFLookup, lab.BPFConnect} {
+		t.Run(string(hook), func(t *testing.T) {
+			s := newScene(t, "tcp", []string{"127.0.0.2:9001"}, []string{"127.0.0.3:9002"})
+			supported(t, newBPF(s.ns), hook, lab.IPv4)
+			p := lab.BPFProgram{
+				Name: "front", Run: "aaaaaa", Hook: hook, Method: lab.MethodTurn, Transport: "tcp", Front: fronts[lab.IPv4], Replicas: s.replicas,
+			}
+			holder, err := Start(t.Context(), s.ns, Command{Path: "/proc/self/exe", Args: append([]string{"act-attach"}, p.Words()...)})
+			no(t, err)
+			t.Cleanup(holder.Kill)
+			no(t, poll(t.Context(), func() (bool, error) { return strings.Contains(holder.Output(), "attached"), nil }))
+			if got := s.tally(t, fronts[lab.IPv4][0], 10); got["foo"] != 5 || got["bar"] != 5 {
+				t.Errorf("%v, want 5 of each", got)
+			}
+			holder.Kill()
+			no(t, poll(t.Context(), func() (bool, error) {
+				_, err := s.ask(t.Context(), s.ns, fronts[lab.IPv4][0])
+				return errors.Is(err, unix.ECONNREFUSED), nil // the kernel lets go of it a moment later
+			}))
+		})
+	}
+}
+
 // A table spreads as the weights say, whatever they are.
 func TestAliasTableHasTheShares(t *testing.T) {
 	for _, weights := range [][]float64{{1}, {1, 1}, {3, 1}, {1, 2, 3, 4, 5}, {0.001, 1000}, {1, 1, 1, 97}} {
@@ -255,23 +282,5 @@ func TestTurnTableIsSmooth(t *testing.T) {
 	}
 	if n := len(turnTable([]float64{math.Pi / 4, 1 - math.Pi/4})); n != turnLength {
 		t.Errorf("a round of %d turns, want %d", n, turnLength)
-	}
-}
-
-func TestGroupPath(t *testing.T) {
-	const mounts = `24 18 0:21 / /sys/fs/cgroup rw shared:4 - tmpfs tmpfs rw
-30 24 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
-33 24 0:29 / /sys/fs/cgroup/unified rw,nosuid shared:9 - cgroup2 cgroup2 rw
-`
-	for name, c := range map[string]struct{ mounts, groups, want string }{
-		"beside version 1": {mounts, "4:memory:/a\n0::/\n", "/sys/fs/cgroup/unified"},
-		"below":            {mounts, "0::/user.slice/session-1.scope\n", "/sys/fs/cgroup/unified/user.slice/session-1.scope"},
-		"root of a part":   {"33 24 0:29 /part /cg rw - cgroup2 none rw\n", "0::/part/own\n", "/cg/own"},
-		"other part":       {"33 24 0:29 /part /cg rw - cgroup2 none rw\n", "0::/own\n", ""},
-		"version 1 only":   {mounts, "4:memory:/a\n", ""},
-	} {
-		if got, ok := groupPath(c.mounts, c.groups); got != c.want || ok != (c.want != "") {
-			t.Errorf("%s: %q, %v, want %q", name, got, ok, c.want)
-		}
 	}
 }
