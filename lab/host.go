@@ -106,6 +106,9 @@ type Sidecar struct {
 	// ReloadSignal makes the program read its files again with no connection
 	// lost. Zero: it must be restarted.
 	ReloadSignal syscall.Signal
+	// Transport is that of the sockets that the program makes for itself, by which
+	// it is known to be ready: "tcp" or "udp"; empty: tcp.
+	Transport string
 	// Watches: the program itself sees when one of its files is replaced, so that
 	// it takes neither a signal nor a restart.
 	Watches bool

@@ -116,7 +116,9 @@ func (n nginx) Steps(f lab.Facts, _ lab.Front, to []lab.Replica) ([]lab.Step, er
 	if err != nil {
 		return nil, err
 	}
-	return []lab.Step{step.Sidecar{Sidecar: n.sidecar(conf)}}, nil
+	s := n.sidecar(conf)
+	s.Transport = f.Transport
+	return []lab.Step{step.Sidecar{Sidecar: s}}, nil
 }
 
 func (n nginx) sidecar(conf string) lab.Sidecar {
@@ -129,7 +131,7 @@ func (n nginx) sidecar(conf string) lab.Sidecar {
 		Image:        "nginx:stable",
 	}
 	if n.stream() {
-		s.Extra = append(slices.Clone(nginxStreamLoaders), "/usr/lib*/nginx/modules/ngx_stream_module.so", "/usr/share/nginx/modules")
+		s.Extra = append(slices.Clone(nginxStreamLoaders), "/usr/share/nginx/modules/ngx_stream_module.so", "/usr/lib*/nginx/modules/ngx_stream_module.so")
 	}
 	return s
 }

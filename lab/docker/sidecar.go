@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -68,7 +69,7 @@ func (s *sidecars) Start(ctx context.Context, x lab.Sidecar) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.fleet.startWith(ctx, p, ready{timeout: sidecarTimeout, ask: accepting(front[0])}, func(r *testcontainers.ContainerRequest) {
+	c, err := s.fleet.startWith(ctx, p, ready{timeout: sidecarTimeout, ask: s.listening(x, front[0])}, func(r *testcontainers.ContainerRequest) {
 		r.Entrypoint = entrypoint
 		give(r)
 	})
@@ -77,6 +78,21 @@ func (s *sidecars) Start(ctx context.Context, x lab.Sidecar) error {
 	}
 	s.running[x.Name] = c
 	return nil
+}
+
+// listening asks whether a sidecar listens at an address. UDP has no handshake:
+// whoever has the port has bound it.
+func (s *sidecars) listening(x lab.Sidecar, at netip.AddrPort) func(context.Context) error {
+	if x.Transport != "udp" {
+		return accepting(at)
+	}
+	return func(ctx context.Context) error {
+		owners, err := kernel.WhoListens(ctx, s.fleet.own, x.Transport, at.Port())
+		if err == nil && len(owners) == 0 {
+			err = fmt.Errorf("nobody has bound UDP port %d", at.Port())
+		}
+		return err
+	}
 }
 
 // give is how a container gets a sidecar's files: by a copy or, where the
@@ -135,6 +151,11 @@ func (s *sidecars) Reload(ctx context.Context, x lab.Sidecar) error {
 		if err := c.CopyToContainer(ctx, b.Bytes(), f.ContainerFilePath, f.FileMode); err != nil {
 			return fmt.Errorf("give %s its new %s: %w", x.Name, f.ContainerFilePath, err)
 		}
+	}
+	if number, err := pid(ctx, c); err != nil {
+		return err
+	} else if err := kernel.AwaitHeed(ctx, number, x.ReloadSignal); err != nil {
+		return fmt.Errorf("reload %s: %w", x.Name, err)
 	}
 	signal := unix.SignalName(x.ReloadSignal)
 	_, err := s.fleet.engine.api.ContainerKill(ctx, c.GetContainerID(), client.ContainerKillOptions{Signal: signal})

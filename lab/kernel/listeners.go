@@ -122,9 +122,10 @@ func parseHexAddress(text string) (netip.Addr, bool) {
 	return netip.AddrFromSlice(raw)
 }
 
-// sessionListens says whether a process of the session listens on any TCP port.
-func sessionListens(ctx context.Context, ns *Namespace, session int) (bool, error) {
-	all, err := listeners(ctx, ns, "tcp")
+// sessionListens says whether a process of the session listens on any port of a
+// transport.
+func sessionListens(ctx context.Context, ns *Namespace, session int, transport string) (bool, error) {
+	all, err := listeners(ctx, ns, transport)
 	if err != nil || len(all) == 0 {
 		return false, err
 	}

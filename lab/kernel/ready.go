@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ func (s *Sidecars) await(ctx context.Context, c lab.Sidecar, p *Process, status 
 	case len(c.Sockets) > 0:
 		return nil
 	default:
-		err = s.awaitListener(ctx, p)
+		err = s.awaitListener(ctx, p, cmp.Or(c.Transport, "tcp"))
 	}
 	if err == nil {
 		return nil
@@ -77,9 +78,9 @@ func awaitStatus(ctx context.Context, pipe *os.File) error {
 }
 
 // awaitListener returns when the process, or one that it started, listens.
-func (s *Sidecars) awaitListener(ctx context.Context, p *Process) error {
+func (s *Sidecars) awaitListener(ctx context.Context, p *Process, transport string) error {
 	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		ok, err := sessionListens(ctx, s.ns, p.PID())
+		ok, err := sessionListens(ctx, s.ns, p.PID(), transport)
 		if ok {
 			return nil
 		}

@@ -203,6 +203,9 @@ func (s *Sidecars) Reload(ctx context.Context, c lab.Sidecar) error {
 	if c.Watches {
 		return nil
 	}
+	if err := AwaitHeed(ctx, p.PID(), c.ReloadSignal); err != nil {
+		return fmt.Errorf("reload %s: %w", c.Name, err)
+	}
 	return p.Signal(c.ReloadSignal)
 }
 
