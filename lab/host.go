@@ -11,22 +11,37 @@ import (
 type Host interface {
 	// Do runs f on a thread inside the host's network namespace.
 	Do(ctx context.Context, f func() error) error
+	Filter
+	Network
+	// BPF gives the programs that run in the kernel.
+	BPF() BPF
+	// Sidecars gives the programs that run beside the replicas.
+	Sidecars() Sidecars
+}
+
+// Filter is what drops or rewrites packets on a [Host].
+type Filter interface {
 	// Rules gives the packet filter of one family. It returns an
 	// [UnsupportedError] where there is none or it may not be used.
 	Rules(ip Family) (Rules, error)
 	// Nftables gives the tables of nftables. It returns an [UnsupportedError]
 	// where there are none or they may not be used.
 	Nftables() (Nftables, error)
-	// Sysctls gives the kernel's parameters as the host's namespace sees them.
-	Sysctls() Sysctls
+	// VirtualServers gives IPVS. It returns an [UnsupportedError] where the kernel
+	// has none or it may not be used.
+	VirtualServers() (VirtualServers, error)
 	// Flows gives the connections that the kernel tracks.
 	Flows() Flows
+}
+
+// Network is by what ways packets reach and leave a [Host].
+type Network interface {
+	// Routes gives the routes.
+	Routes() Routes
 	// Bridges gives the bridges that replicas are behind.
 	Bridges() Bridges
-	// BPF gives the programs that run in the kernel.
-	BPF() BPF
-	// Sidecars gives the programs that run beside the replicas.
-	Sidecars() Sidecars
+	// Sysctls gives the kernel's parameters as the host's namespace sees them.
+	Sysctls() Sysctls
 }
 
 // Rules is the part of iptables(8) that steps use. A rule is the list of words

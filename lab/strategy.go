@@ -41,7 +41,11 @@ type Needs struct {
 	// strategy changes there carries no run's name or catches what is not the
 	// front's.
 	OwnHost bool
-	Root    bool // the steps change the host's network and need CAP_NET_ADMIN (capabilities(7))
+	// SharedAddress: the front's address is every replica's, beside its own, and
+	// none of the host's, which routes it to them; replicas listen on the front's
+	// port.
+	SharedAddress bool
+	Root          bool // the steps change the host's network and need CAP_NET_ADMIN (capabilities(7))
 	// Application is what the application must do or be told, for people; empty
 	// if nothing.
 	Application string
@@ -98,6 +102,7 @@ func (n Needs) WhyNotFor(p Protocol) string { return n.NotFor[p] }
 func (n Needs) Fleet(s FleetSpec) FleetSpec {
 	s.OwnPorts = n.OwnPorts
 	s.Placement, s.ReusePort, s.Publish, s.Inherit, s.OwnHost = n.Placement, n.ReusePort, n.Publish, n.Inherit, n.OwnHost
+	s.SharedAddress = n.SharedAddress
 	return s
 }
 

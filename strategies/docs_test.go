@@ -154,6 +154,8 @@ func runtimes(n lab.Needs) (names, why string) {
 	switch {
 	case n.Publish == lab.PublishFirst || n.Publish == lab.PublishEach:
 		return "docker", "a container engine publishes the port, and netns has none"
+	case n.OwnHost:
+		return "netns", "what it changes must go with the host"
 	case n.Inherit != lab.InheritNone:
 		return "netns", "a container engine hands no listening socket to a container"
 	}

@@ -18,6 +18,7 @@ type place struct {
 	placement lab.Placement // of the replicas; empty: OwnNetns
 	ownPorts  bool          // each replica has one in the host's network
 	inherits  bool          // each replica has a socket of the front's
+	shared    bool          // the front's address is the replicas'
 }
 
 // onEngine is a run beside a Docker engine.
@@ -75,15 +76,23 @@ func (p place) carries(s lab.Strategy) bool { return s.Needs().WhyNotFor(p.facts
 func (p place) of(s lab.Strategy) place {
 	n := s.Needs()
 	p.placement, p.ownPorts, p.inherits = n.Placement, n.OwnPorts, n.Inherit != lab.InheritNone
+	p.shared = n.SharedAddress
+	if p.shared {
+		p.front.Address = netip.MustParseAddr("198.19.8.1")
+		if p.facts.Family == lab.IPv6 {
+			p.front.Address = netip.MustParseAddr("2001:2:0:1a::1")
+		}
+	}
 	return p
 }
 
 // lan is the host's own address with the network of the LAN.
 func (p place) lan() netip.Prefix {
-	if p.front.Address.Is4() {
-		return netip.PrefixFrom(p.front.Address, 24)
+	own := p.facts.Client.Prev()
+	if own.Is4() {
+		return netip.PrefixFrom(own, 24)
 	}
-	return netip.PrefixFrom(p.front.Address, 64)
+	return netip.PrefixFrom(own, 64)
 }
 
 // packet is a new connection to the front from a vantage; saw is the client's
@@ -141,6 +150,10 @@ func (p place) host(t testing.TB) *labtest.Host {
 	}
 	h.AddLink(labtest.Link{Name: "lan", Prefix: p.lan()})
 	h.AddLink(labtest.Link{Name: p.facts.Bridge, Prefix: netip.PrefixFrom(p.facts.Gateway, p.facts.Subnet.Bits())})
+	for _, ip := range []string{"net.ipv4.", "net.ipv6."} { // as a fresh namespace has them
+		h.GiveSysctl(ip+"fib_multipath_hash_policy", "0")
+		h.GiveSysctl(ip+"fib_multipath_hash_fields", "7")
+	}
 	if p.facts.ForwardChain != "" {
 		h.AddEngine(p.facts.Bridge, p.facts.Subnet)
 	}
@@ -157,6 +170,9 @@ func (p place) replicas(first, last int) []lab.Replica {
 	for i := first; i < last; i++ {
 		own = own.Next()
 		at := netip.AddrPortFrom(own, 80)
+		if p.shared {
+			at = netip.AddrPortFrom(own, p.front.Port)
+		}
 		switch p.placement {
 		case lab.SharedNetns:
 			at = netip.AddrPortFrom(p.facts.Gateway.Next(), 80) // the sandbox's

@@ -1,12 +1,8 @@
 package strategies
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
-	"os"
 	"strings"
 	"syscall"
 
@@ -212,15 +208,4 @@ contexts:
   - {name: portlab, context: {cluster: portlab, user: portlab}}
 current-context: portlab
 `)
-}
-
-// virtualServers asks whether the kernel has IPVS (ip_vs).
-func virtualServers() lab.Probe {
-	return lab.Probe{Name: "IPVS", Check: func(ctx context.Context, h lab.Host, _ lab.Family) error {
-		err := h.Do(ctx, func() error { _, err := os.Stat("/proc/thread-self/net/ip_vs"); return err })
-		if errors.Is(err, fs.ErrNotExist) {
-			return &lab.UnsupportedError{What: "IPVS", Reason: "the kernel has no ip_vs", Remedy: "load the module: modprobe ip_vs"}
-		}
-		return err
-	}}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -17,6 +18,9 @@ import (
 // and the client's address. Those of one namespace share the port.
 func (w *world) serve(t *testing.T, ns *kernel.Namespace, r lab.Replica) {
 	t.Helper()
+	if w.shared && slices.Contains(w.peers, ns) {
+		r.Address = w.front.At(lab.External)
+	}
 	if w.facts.Transport == "udp" {
 		w.serveUDP(t, ns, r)
 	} else {

@@ -31,7 +31,7 @@ func newWorld(t *testing.T, p place, replicas int) *world {
 	requireFamily(t, p.facts.Family)
 	w := &world{place: p, host: namespace(t), client: namespace(t), replicas: p.replicas(0, replicas)}
 	w.link(t, kernel.End{In: w.host, Name: "lan", Address: p.lan(), Router: true}, kernel.End{
-		In: w.client, Name: "eth0", Address: netip.PrefixFrom(p.facts.Client, p.lan().Bits()), Gateway: p.front.Address,
+		In: w.client, Name: "eth0", Address: netip.PrefixFrom(p.facts.Client, p.lan().Bits()), Gateway: p.lan().Addr(),
 	})
 	w.makeBridge(t)
 	if p.facts.ForwardChain != "" {
@@ -136,6 +136,11 @@ func (w *world) addPeer(t *testing.T, own netip.Addr) {
 	w.link(t, kernel.End{In: w.host, Name: name, Bridge: w.facts.Bridge}, kernel.End{
 		In: ns, Name: "eth0", Address: netip.PrefixFrom(own, w.facts.Subnet.Bits()), Gateway: w.facts.Gateway,
 	})
+	if w.shared {
+		if err := kernel.HoldAddress(t.Context(), ns, w.front.Address); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // stands is where a client at a vantage is.

@@ -121,6 +121,11 @@ func validate(spec lab.FleetSpec) error {
 			What: "--ip 6", Reason: "the docker runtime makes IPv4 networks only",
 			Remedy: "use --runtime netns, or leave --ip out",
 		}
+	case spec.SharedAddress:
+		return &lab.UnsupportedError{
+			What: "an address that all replicas share", Reason: "an engine gives each container an address of its own",
+			Remedy: "use --runtime netns",
+		}
 	case spec.OwnHost:
 		return &lab.UnsupportedError{
 			What: "the docker runtime", Reason: "its host is this machine, and what is asked for would change it beyond the front of the run",

@@ -48,6 +48,18 @@ func (h *Host) Nftables() (lab.Nftables, error) {
 	return t, nil
 }
 
+// Routes implements [lab.Host].
+func (h *Host) Routes() lab.Routes { return routes{h.Namespace} }
+
+// VirtualServers implements [lab.Host].
+func (h *Host) VirtualServers() (lab.VirtualServers, error) {
+	v, err := openVirtualServers(h.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
 // Sysctls implements [lab.Host].
 func (h *Host) Sysctls() lab.Sysctls { return sysctls{h.Namespace} }
 

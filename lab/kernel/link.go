@@ -195,3 +195,19 @@ func DeleteLink(ctx context.Context, ns *Namespace, name string) error {
 func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
+
+// HoldAddress gives a namespace an address that is on none of its links' networks,
+// by its loopback link: it takes what is routed to it there.
+func HoldAddress(ctx context.Context, ns *Namespace, a netip.Addr) error {
+	return ns.Do(ctx, func() error {
+		lo := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: "lo", Index: 1}} // the first of a namespace
+		addr := &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(a, a.BitLen()))}
+		if a.Is6() {
+			addr.Flags = unix.IFA_F_NODAD // others have it, too
+		}
+		if err := netlink.AddrAdd(lo, addr); err != nil {
+			return privileged(fmt.Sprintf("give a namespace the address %s", a), err)
+		}
+		return awaitLocal(ctx, a)
+	})
+}

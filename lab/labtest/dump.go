@@ -23,7 +23,7 @@ func (h *Host) dump() string {
 	for _, ip := range []lab.Family{lab.IPv4, lab.IPv6} {
 		h.filters[ip].dump(&b, fmt.Sprintf("ip%d ", ip))
 	}
-	h.dumpNft(&b)
+	h.dumpOthers(&b)
 	for _, name := range slices.Sorted(maps.Keys(h.sysctls)) {
 		fmt.Fprintf(&b, "sysctl %s=%s\n", name, h.sysctls[name])
 	}
@@ -42,10 +42,17 @@ func (h *Host) dump() string {
 	return b.String()
 }
 
-func (h *Host) dumpNft(b *strings.Builder) {
+// dumpOthers shows what is kept by keys that have no order.
+func (h *Host) dumpOthers(b *strings.Builder) {
 	var lines []string
 	for _, t := range h.nft {
 		lines = append(lines, fmt.Sprintf("nftables %+v\n", t))
+	}
+	for to, hops := range h.routes {
+		lines = append(lines, fmt.Sprintf("route %s %+v\n", to, hops))
+	}
+	for _, s := range h.virtual {
+		lines = append(lines, fmt.Sprintf("virtual server %+v\n", s))
 	}
 	slices.Sort(lines)
 	b.WriteString(strings.Join(lines, ""))

@@ -36,6 +36,8 @@ type Host struct {
 	filters  map[lab.Family]tables
 	nft      map[nftKey]lab.NftTable
 	turns    map[string]uint32 // of the rules of nftables that count
+	routes   map[netip.Prefix][]lab.Hop
+	virtual  map[virtualKey]lab.VirtualServer
 	sysctls  map[string]string
 	flows    []Flow
 	sidecars map[string]lab.Sidecar
@@ -61,6 +63,8 @@ func NewHost(t testing.TB) *Host {
 		filters:  map[lab.Family]tables{lab.IPv4: newTables(), lab.IPv6: newTables()},
 		nft:      map[nftKey]lab.NftTable{},
 		turns:    map[string]uint32{},
+		routes:   map[netip.Prefix][]lab.Hop{},
+		virtual:  map[virtualKey]lab.VirtualServer{},
 		sysctls:  map[string]string{forwarding[lab.IPv4]: "1", forwarding[lab.IPv6]: "1", "net.ipv4.conf.all.route_localnet": "0"},
 		sidecars: map[string]lab.Sidecar{},
 		bpf:      map[string]lab.BPFProgram{},

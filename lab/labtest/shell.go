@@ -12,9 +12,9 @@ import (
 )
 
 // Shell runs lines as a user would paste them: iptables and ip6tables with -N,
-// -A, -I, -D, -F or -X, sysctl -w, conntrack -D, nft -f with a table, nft delete table, and the pipe that gives a
-// bridge's ports the hairpin mode. It refuses any other, a
-// comment excepted.
+// -A, -I, -D, -F or -X, sysctl -w, conntrack -D, nft with a table to make or to
+// delete, ip route replace and del, ipvsadm, and the pipe that gives a bridge's
+// ports the hairpin mode. It refuses any other, a comment excepted.
 func (h *Host) Shell(lines ...string) error {
 	for _, line := range lines {
 		if err := h.line(line); err != nil {
@@ -51,6 +51,10 @@ func (h *Host) command(words []string) error {
 		}
 	case "conntrack":
 		return h.conntrack(words[1:])
+	case "ip":
+		return h.ipRoute(words[1:])
+	case "ipvsadm":
+		return h.ipvsadm(words[1:])
 	case "nft":
 		return h.nftDelete(words[1:])
 	}

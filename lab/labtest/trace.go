@@ -21,6 +21,9 @@ type Path struct {
 	Source, Destination netip.AddrPort
 	// Out is the link by which it leaves the host; lo: it is for the host itself.
 	Out string
+	// Via is the neighbour that a route of steps sends it to; invalid: it takes a
+	// link's own.
+	Via netip.Addr
 	// Lost says why it, or the answer, never arrives; empty: both do.
 	Lost string
 }
@@ -46,7 +49,7 @@ func (h *Host) Trace(p Packet) Path {
 		w.protocol = "tcp"
 	}
 	w.walk()
-	return Path{Source: w.source, Destination: w.destination, Out: w.out, Lost: w.lost}
+	return Path{Source: w.source, Destination: w.destination, Out: w.out, Via: w.via, Lost: w.lost}
 }
 
 // walker is a packet on its way. Matches read it.
@@ -54,6 +57,7 @@ type walker struct {
 	host                *Host
 	protocol            string
 	in, out             string
+	via                 netip.Addr
 	source, destination netip.AddrPort
 	original            netip.AddrPort // the destination that it began with
 	translated          bool           // its destination was
@@ -74,9 +78,9 @@ func (w *walker) walk() {
 
 // send takes the way of what the host itself sends.
 func (w *walker) send() {
-	w.out = w.host.route(w.destination.Addr())
+	w.out = w.route()
 	w.hook("nat", "OUTPUT")
-	w.out = w.host.route(w.destination.Addr())
+	w.out = w.route()
 	w.passLoopback("leave", w.out, w.source.Addr())
 	w.hook("filter", "OUTPUT")
 	w.hook("nat", "POSTROUTING")
@@ -90,7 +94,7 @@ func (w *walker) send() {
 func (w *walker) receive() {
 	w.passLoopback("come in", w.in, w.destination.Addr())
 	w.hook("nat", "PREROUTING")
-	w.out = w.host.route(w.destination.Addr())
+	w.out = w.route()
 	if w.out == "lo" {
 		w.out = ""
 		w.hook("filter", "INPUT")

@@ -104,6 +104,9 @@ func (h *hand) namespace(p plan) {
 		fmt.Sprintf("link set %s master %s up", portOf(p.where), bridge))
 	h.link(p.where, inside, within(h.l.subnet, h.l.replica(p.index)))
 	h.ip(p.where, "route add default via "+h.l.gateway.String())
+	if h.spec.SharedAddress {
+		h.link(p.where, "lo", netip.PrefixFrom(h.l.shared, h.l.shared.BitLen()))
+	}
 }
 
 // process starts a replica in the background. Sockets to inherit are made on

@@ -16,6 +16,9 @@ const (
 func draft(spec lab.FleetSpec) lab.Blueprint {
 	l := layoutOf(spec.Family)
 	front := lab.Front{Address: l.host, Loopback: l.loopback, Port: cmp.Or(spec.Port, firstPort)}
+	if spec.SharedAddress {
+		front.Address = l.shared
+	}
 	b := lab.Blueprint{
 		Front: front,
 		Facts: lab.Facts{
@@ -45,6 +48,8 @@ func replicaAt(spec lab.FleetSpec, front lab.Front, i int) lab.Replica {
 		r.Address = front.At(lab.OnHost)
 	case spec.Placement == lab.SharedNetns:
 		r.Address = netip.AddrPortFrom(l.replica(0), replicaPort)
+	case spec.SharedAddress: // of which the port cannot be translated
+		r.Address = netip.AddrPortFrom(l.replica(i), front.Port)
 	default:
 		r.Address = netip.AddrPortFrom(l.replica(i), replicaPort)
 	}

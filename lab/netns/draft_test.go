@@ -33,6 +33,7 @@ var placements = []lab.FleetSpec{
 	{Placement: lab.OwnNetns}, {Placement: lab.OwnNetns, Inherit: lab.InheritOwn}, {Placement: lab.OwnNetns, Inherit: lab.InheritShared},
 	{Placement: lab.SharedNetns, ReusePort: true, Publish: lab.PublishSandbox},
 	{Placement: lab.HostNetns, ReusePort: true}, {Placement: lab.HostNetns, OwnPorts: true},
+	{Placement: lab.OwnNetns, SharedAddress: true},
 }
 
 func TestWhatIsDoneByHandCanBeFoundAgain(t *testing.T) {

@@ -148,7 +148,10 @@ func (f *fleet) makeNamespace(ctx context.Context, p plan) error {
 	if err := kernel.CreateVeth(ctx, f.spec.Run, f.port(p), f.inner(p, ns)); err != nil {
 		return fmt.Errorf("link %s to the host: %w", p.where, err)
 	}
-	return nil
+	if !f.spec.SharedAddress {
+		return nil
+	}
+	return kernel.HoldAddress(ctx, ns, f.blueprint.Front.Address)
 }
 
 // port is the host's end of the link to a namespace behind the bridge.
@@ -204,7 +207,7 @@ func (f *fleet) Close(ctx context.Context) error {
 	f.mu.Unlock()
 	errs := []error{closeAll(f.shared)}
 	if f.sidecars != nil {
-		errs = append(errs, f.sidecars.StopAll(ctx))
+		errs = append(errs, f.sidecars.KillAll())
 	}
 	for _, r := range f.replicas {
 		_ = r.Signal(unix.SIGKILL) // all at once; Kill sees to each

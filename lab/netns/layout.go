@@ -21,6 +21,7 @@ type layout struct {
 	host     netip.Addr
 	client   netip.Addr // its first address
 	loopback netip.Addr
+	shared   netip.Addr // that replicas have together, in no network of the host's
 	any      netip.Addr // what a replica in a namespace of its own listens on
 }
 
@@ -32,6 +33,7 @@ func layoutOf(ip lab.Family) layout {
 			subnet: netip.MustParsePrefix("2001:2:0:18::/64"), gateway: netip.MustParseAddr("2001:2:0:18::1"),
 			lan:  netip.MustParsePrefix("2001:2:0:19::/64"),
 			host: netip.MustParseAddr("2001:2:0:19::1"), client: netip.MustParseAddr("2001:2:0:19::2"),
+			shared:   netip.MustParseAddr("2001:2:0:1a::1"),
 			loopback: netip.IPv6Loopback(), any: netip.IPv6Unspecified(),
 		}
 	}
@@ -39,6 +41,7 @@ func layoutOf(ip lab.Family) layout {
 		subnet: netip.MustParsePrefix("198.18.0.0/16"), gateway: netip.MustParseAddr("198.18.0.1"),
 		lan:  netip.MustParsePrefix("198.19.0.0/22"),
 		host: netip.MustParseAddr("198.19.0.1"), client: netip.MustParseAddr("198.19.0.2"),
+		shared:   netip.MustParseAddr("198.19.8.1"),
 		loopback: netip.AddrFrom4([4]byte{127, 0, 0, 1}), any: netip.IPv4Unspecified(),
 	}
 }

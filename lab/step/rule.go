@@ -11,7 +11,7 @@ import (
 // PREROUTING or DOCKER-USER. It carries the run's comment, so that a sweep
 // finds it. Its words are its identity: a rule with other words is another rule.
 type Rule struct {
-	Run    lab.RunID
+	Run    lab.RunID // empty: it carries no comment, and is for a host of the run's own
 	Family lab.Family
 	Table  string
 	Chain  string
@@ -52,5 +52,8 @@ func (r Rule) Undo() []string {
 }
 
 func (r Rule) words() []string {
+	if r.Run == "" {
+		return r.Spec
+	}
 	return append([]string{"-m", "comment", "--comment", r.Run.Comment()}, r.Spec...)
 }
