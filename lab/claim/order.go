@@ -45,6 +45,9 @@ func (c Order) Judge(e lab.Evidence) lab.Verdict {
 		v.Warnings = append(v.Warnings,
 			"connections under way together can overtake each other, which hides turns; concurrency 1 keeps their order")
 	}
+	if e.Plan.UntilSettled {
+		v.Warnings = append(v.Warnings, "the load ended by what was seen of the shares: the p-value of the order is that of a number fixed beforehand")
+	}
 	p := seen{Order: o, pattern: patternOf(o, in, sequence)}
 	p.decide(&v, e)
 	return v

@@ -7,7 +7,7 @@ import (
 	"github.com/portlab/portlab/lab/stat"
 )
 
-// sequentialTest is the name of the test that one may look at at any time.
+// sequentialTest is the name of the test that allows for looking at any time.
 const sequentialTest = "confidence sequences of shares"
 
 // sequentially judges connections that were made until they settled the claim.

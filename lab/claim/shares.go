@@ -85,6 +85,16 @@ func (c Shares) Judge(e lab.Evidence) lab.Verdict {
 		return v
 	}
 	s.intervals = stat.SimultaneousShares(f.counts, Confidence)
+	if why := sharing(e.Measurement, e.Samples); why != "" {
+		v.Warnings = append(v.Warnings, why)
+	}
+	if !lawful(e.Null) {
+		if n := effective(e, f.n); n < f.n {
+			s.widen(n)
+			v.Warnings = append(v.Warnings, fmt.Sprintf(
+				"neighbours went to the same instance more often than chance has it: the intervals are those of %s on their own", count(n, "connection")))
+		}
+	}
 	s.fill(&v)
 	s.decide(&v)
 	return v

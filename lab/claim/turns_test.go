@@ -62,7 +62,7 @@ func TestTurnsByWeight(t *testing.T) {
 		for name, pick := range map[string]func(int, ...int) []int{"smooth": smooth, "descending": descending} {
 			for from := range total {
 				t.Run(fmt.Sprintf("%v/%s/from %d", weights, name, from), func(t *testing.T) {
-					stretch := pick(from+3000+from*7, weights...)[from:]
+					stretch := pick(from+600+from*7, weights...)[from:]
 					v := judge(t, shares, evidence(lab.RoundRobin, replicas(fleet...), answers(stretch)))
 					if v.Outcome != lab.Held || warned(v, "not strictly in turn") {
 						t.Errorf("%s: %s %q", v.Outcome, v.Sentence, v.Warnings)
