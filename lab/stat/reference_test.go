@@ -29,8 +29,8 @@ type reference struct {
 	}
 	ClopperPearson []proportion `json:"clopper_pearson"`
 	Wilson         []proportion
-	Noncentral []struct{ X, DF, Lambda, Survival float64 }
-	Order      []struct {
+	Noncentral     []struct{ X, DF, Lambda, Survival float64 }
+	Order          []struct {
 		Name                    string
 		Sequence                []int
 		Repeats                 int
