@@ -127,7 +127,7 @@ func (ct contest) make() *compare.Comparison {
 		c.Arms = append(c.Arms, compare.Arm{Name: name, Strategy: name, Summary: "not here", Replicas: 2, Null: lab.Hash, Absent: ct.absent[name]})
 	}
 	ct.run(c)
-	summarize(c)
+	summarise(c)
 	if ct.edit != nil {
 		ct.edit(c)
 	}
@@ -177,8 +177,8 @@ func value(a contestant, metric string, moment float64, random *rand.Rand) float
 	return math.Round(typical[metric][0] * factor * moment * math.Exp(typical[metric][1]*random.NormFloat64()))
 }
 
-// summarize does what the engine does, in a simple way.
-func summarize(c *compare.Comparison) {
+// summarise does what the engine does, in a simple way.
+func summarise(c *compare.Comparison) {
 	for _, m := range c.Metrics {
 		for _, a := range c.Arms {
 			if len(values(c, a.Name, m.Name)) == 0 {
@@ -365,7 +365,7 @@ func madeUpTraits(arms []compare.Arm) []compare.Trait {
 				t.Answer, t.Value, t.Detail, t.Folder = compare.No, "no", "HTTP proxies carry no datagrams.", ""
 			case kind.Name == compare.TraitIPv6 && i%3 == 0:
 				t.Answer, t.Value, t.Detail = compare.Unknown, "cannot tell", "This kernel has no IPv6."
-			case kind.Name == compare.TraitRoot || kind.Name == compare.TraitApplication:
+			case kind.Name == compare.TraitRoot || kind.Name == compare.TraitApplication || kind.Name == compare.TraitWarned:
 				t.Answer, t.Value, t.Detail, t.Folder = compare.No, "no", "Declared.", ""
 			}
 			all = append(all, t)

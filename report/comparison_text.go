@@ -111,17 +111,17 @@ func (t *terminal) tight(g *grid) {
 	for i := 1; i+1 < len(widths); i += 2 {
 		widths[i+1] = max(widths[i+1], len(g.headings[i])-widths[i]-1)
 	}
-	heading := ""
+	var heading strings.Builder
 	for i := 1; i+1 < len(widths); i += 2 {
-		heading += "  " + pad(g.headings[i], widths[i]+1+widths[i+1], left)
+		heading.WriteString("  " + pad(g.headings[i], widths[i]+1+widths[i+1], left))
 	}
-	t.named(g.headings[0], heading, armColumn(g), bold)
+	t.named(g.headings[0], heading.String(), armColumn(g), bold)
 	for _, row := range g.rows {
-		s := ""
+		var s strings.Builder
 		for i := 1; i+1 < len(widths); i += 2 {
-			s += "  " + pad(row[i], widths[i], right) + " " + pad(row[i+1], widths[i+1], left)
+			s.WriteString("  " + pad(row[i], widths[i], right) + " " + pad(row[i+1], widths[i+1], left))
 		}
-		t.named(row[0], s, armColumn(g), "")
+		t.named(row[0], s.String(), armColumn(g), "")
 	}
 	t.line("")
 }
@@ -221,14 +221,15 @@ func (t *terminal) matrix(d *digest) {
 func (t *terminal) traitTable(g *grid) {
 	widths := g.widths()
 	for i, row := range append([][]string{g.headings}, g.rows...) {
-		s, p := "", paint("")
+		var s strings.Builder
 		for k := 1; k < len(row); k++ {
-			s += "  " + pad(row[k], widths[k], left)
+			s.WriteString("  " + pad(row[k], widths[k], left))
 		}
+		p := paint("")
 		if i == 0 {
 			p = bold
 		}
-		t.named(row[0], s, armColumn(g), p)
+		t.named(row[0], s.String(), armColumn(g), p)
 	}
 	t.line("")
 }

@@ -108,7 +108,13 @@ func (d *digest) disturbances() []string {
 
 // doubts are what else a reader must know before any figure.
 func (d *digest) doubts() []string {
-	all := slices.Clone(d.Warnings)
+	var all []string
+	for _, w := range d.Warnings {
+		// Why an arm is absent stands at the end, and is no doubt about the others.
+		if !slices.ContainsFunc(d.absent(), func(a compare.Arm) bool { return strings.HasPrefix(w, a.Name+" did not take part") }) {
+			all = append(all, w)
+		}
+	}
 	for _, t := range d.contradictions() {
 		all = append(all, fmt.Sprintf("%s, %s: found with different answers. See the matrix.", t.Arm, traitTitle(t.Name)))
 	}

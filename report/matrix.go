@@ -55,7 +55,7 @@ func (p *page) matrix(d *digest) {
 		return
 	}
 	p.heading(2, "What each can do")
-	p.block("Each cell was measured in a short run of its own, to which it links, or in the rounds; the last two columns are what a strategy declares.")
+	p.block("Each cell was measured in a short run of its own, to which it links, or in the rounds; the last three columns are what a strategy declares.")
 	g := &grid{aligns: []align{left}, headings: []string{"strategy"}}
 	for _, name := range names {
 		g.aligns, g.headings = append(g.aligns, left), append(g.headings, cell(traitTitle(name)))
@@ -105,8 +105,7 @@ func (p *page) reasons(d *digest, names []string) {
 		arms := map[string][]string{}
 		for _, t := range d.Traits {
 			contradicted := compare.Contradicted(d.TraitsOf(t.Arm, name))
-			declared := name == compare.TraitRoot || name == compare.TraitApplication
-			if t.Name != name || t.Detail == "" || !contradicted && (t.Answer != compare.Unknown && t.Answer != compare.No || declared) {
+			if t.Name != name || t.Detail == "" || !contradicted && !needsReason(t) {
 				continue
 			}
 			if arms[t.Detail] == nil {
@@ -119,9 +118,21 @@ func (p *page) reasons(d *digest, names []string) {
 		}
 	}
 	if len(items) > 0 {
-		p.block("Where the answer is no, or none:")
+		p.block("Why:")
 		p.list(items)
 	}
+}
+
+// needsReason says whether a reader wants to know why: of a no, and of what
+// cannot be told; of what is declared, a yes.
+func needsReason(t compare.Trait) bool {
+	switch t.Name {
+	case compare.TraitRoot:
+		return false // its title says it
+	case compare.TraitApplication, compare.TraitWarned:
+		return t.Answer == compare.Yes
+	}
+	return t.Answer == compare.No || t.Answer == compare.Unknown
 }
 
 // advice is which to use, with the rules that led to it.
@@ -131,7 +142,7 @@ func (p *page) advice(d *digest) {
 	}
 	p.heading(2, "Which should I use?")
 	p.block("Each line follows from a rule: a filter on what was measured, then an order by a measured metric. " +
-		"What cannot be told from the best is named with it. Baselines are left out, and what was not measured is not advised.")
+		"What cannot be told from the best is named with it. Baselines, and what comes with a warning, are left out; what was not measured is not advised.")
 	for _, a := range d.Advice {
 		p.WriteString("- **" + prose(a.For) + ":** " + inline(a.Sentence) + " _Rule: " + inline(a.Rule) + "_\n")
 	}

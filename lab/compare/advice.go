@@ -34,8 +34,12 @@ func atMost(trait string, most float64, words string) want {
 // still pass for one that survives it.
 const survives = 0.05
 
-// always is wanted in every situation: what is shown to be skewed is no advice.
-var always = want{TraitBalance, "not skewed", func(t Trait) bool { return t.Answer != No }}
+// always is wanted in every situation: what is shown to be skewed, or what its
+// own author warns of, is no advice.
+var always = []want{
+	{TraitBalance, "not skewed", func(t Trait) bool { return t.Answer != No }},
+	answered(TraitWarned, No, "without a warning"),
+}
 
 func situations() []situation {
 	return []situation{
@@ -59,8 +63,8 @@ func situations() []situation {
 
 // Advise derives which arm to use in a handful of situations. An arm is a
 // candidate if it is no baseline, was found to have every trait that the
-// situation wants, without contradiction, and was not shown to be skewed. Of the
-// candidates the one with the best median of a metric wins, together with all
+// situation wants, without contradiction, was not shown to be skewed, and does not
+// come with a warning. Of the candidates the one with the best median of a metric wins, together with all
 // that cannot be told from it ([CannotTell]). What was not measured is not
 // advised.
 func Advise(c *Comparison) []Advice {
@@ -76,7 +80,7 @@ func Advise(c *Comparison) []Advice {
 
 func (c *Comparison) advise(s situation) Advice {
 	m, known := c.metricOf(s.by)
-	wants := append(slices.Clone(s.wants), always)
+	wants := slices.Concat(s.wants, always)
 	a := Advice{For: s.words, Arms: []string{}, Rule: ruleOf(wants, m, s.by)}
 	var in, doubtful []string
 	for _, arm := range c.Arms {
@@ -164,6 +168,9 @@ func (c *Comparison) sentence(in []string, m Metric) string {
 		if c.tied(in[0], arm, m.Name) {
 			best = append(best, arm)
 		}
+	}
+	if len(best) == len(in) && len(in) > 1 {
+		return fmt.Sprintf("Any of these: they cannot be told apart here. %s.", strings.Join(in, ", "))
 	}
 	s := fmt.Sprintf("Use %s%s.", best[0], c.cost(best[0], m.Name))
 	if len(best) > 1 {

@@ -23,7 +23,11 @@ func surveyed() *Comparison {
 			}
 		}
 		for _, k := range Traits() {
-			c.Traits = append(c.Traits, Trait{Arm: name, Name: k.Name, Answer: Yes, Number: new(0.0)})
+			found := Trait{Arm: name, Name: k.Name, Answer: Yes, Number: new(0.0)}
+			if k.Name == TraitWarned {
+				found.Answer = No
+			}
+			c.Traits = append(c.Traits, found)
 		}
 	}
 	return c
@@ -73,6 +77,13 @@ func TestAdviceFollowsTheData(t *testing.T) {
 			[]string{"dnat", "nginx"}, "Use dnat"},
 		{"whether the best is skewed cannot be told", func(c *Comparison) { c.set("nft", TraitBalance, func(f *Trait) { f.Answer = Unknown }) },
 			[]string{"nft", "dnat", "nginx"}, "Use nft"},
+		{"the best comes with a warning", func(c *Comparison) { c.set("nft", TraitWarned, func(f *Trait) { f.Answer = Yes }) },
+			[]string{"dnat", "nginx"}, "Use dnat"},
+		{"nothing can be told apart", func(c *Comparison) {
+			for i := range c.Pairs {
+				c.Pairs[i].Order = CannotTell
+			}
+		}, []string{"nft", "dnat", "nginx"}, "Any of these: they cannot be told apart here. nft, dnat, nginx."},
 		{"the best was not measured", func(c *Comparison) {
 			c.Traits = slices.DeleteFunc(c.Traits, func(f Trait) bool { return f.Arm == "nft" })
 		}, []string{"dnat", "nginx"}, "Use dnat"},

@@ -15,7 +15,7 @@ func TestTheDocumentOnChoosingLeavesNothingOut(t *testing.T) {
 	rows := map[string]bool{}
 	for line := range strings.Lines(string(data)) {
 		if first, _, ok := strings.Cut(strings.TrimPrefix(line, "| "), " |"); ok {
-			for _, name := range strings.Split(first, ", ") {
+			for name := range strings.SplitSeq(first, ", ") {
 				rows[name] = true
 			}
 		}

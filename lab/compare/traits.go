@@ -19,6 +19,7 @@ const (
 	TraitIPv6        = "ipv6"
 	TraitRoot        = "root"
 	TraitApplication = "application"
+	TraitWarned      = "warned"
 )
 
 // The answers of a [Trait] that is no quantity.
@@ -37,7 +38,7 @@ type Kind struct {
 
 // Traits lists what is found out about each arm, in the order in which it is
 // shown. The first four come from the rounds; those after them from short runs
-// of their own, each with a report; the last two are what a strategy declares,
+// of their own, each with a report; the last three are what a strategy declares,
 // since nothing that runs as root shows that root is needed.
 func Traits() []Kind {
 	return []Kind{
@@ -58,6 +59,7 @@ func Traits() []Kind {
 		{TraitIPv6, "IPv6", "The same load over IPv6: is every request answered?"},
 		{TraitRoot, "needs root", "Declared by the strategy: its steps change the host's network."},
 		{TraitApplication, "needs the application", "Declared by the strategy: what the application must do or be told."},
+		{TraitWarned, "comes with a warning", "Declared by the strategy: it must not be used without a word of warning."},
 	}
 }
 

@@ -185,10 +185,11 @@ func spreadOnKept(found *Trait, _ *lab.Trial, r *lab.Result, samples lab.Samples
 		}
 	}
 	found.Answer, found.Value = Yes, "spread"
-	if spread == 0 {
-		found.Answer, found.Value = No, "pinned"
-	}
 	found.Detail = fmt.Sprintf("On %d of %d connections of up to %d requests, more than one replica answered.", spread, len(byConnection), keptRequests)
+	if spread == 0 { // in the same words for all
+		found.Answer, found.Value = No, "pinned"
+		found.Detail = fmt.Sprintf("On no connection of up to %d requests, more than one replica answered.", keptRequests)
+	}
 	if failed := failures(r); failed > 0 {
 		found.Detail += fmt.Sprintf(" %d of %d requests failed: %s.", failed, r.Requests, classes(r))
 	}

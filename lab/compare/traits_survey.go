@@ -143,5 +143,9 @@ func declared(arm string, s lab.Strategy) []Trait {
 	if what := needs.Application; what != "" {
 		app.Answer, app.Value, app.Detail = Yes, Yes, what
 	}
-	return []Trait{root, app}
+	warned := Trait{Arm: arm, Name: TraitWarned, Answer: No, Value: No, Detail: "No warning is known."}
+	if w, ok := s.(lab.Warner); ok {
+		warned.Answer, warned.Value, warned.Detail = Yes, Yes, w.Warning()
+	}
+	return []Trait{root, app, warned}
 }

@@ -11,8 +11,10 @@ import (
 	"github.com/portlab/portlab/lab"
 )
 
-// tricky is a strategy that rules UDP out and needs root.
+// tricky is a strategy that rules UDP out, needs root and must be warned of.
 type tricky struct{ fake }
+
+func (tricky) Warning() string { return "it bites" }
 
 func (tricky) Needs() lab.Needs {
 	return lab.Needs{Root: true, NotFor: map[lab.Protocol]string{lab.UDP: "it copies bytes"}}
@@ -116,7 +118,7 @@ func TestTraitsFollowWhatTheirRunsShow(t *testing.T) {
 		TraitAddress:     {Yes, "kept", "4 client addresses"},
 		TraitLocalhost:   {No, "loses 3.5%", "7 of 200 requests failed: 7 refused."},
 		TraitHairpin:     {No, No, "did not answer"},
-		TraitKeepAlive:   {No, "pinned", "On 0 of 2 connections"},
+		TraitKeepAlive:   {No, "pinned", "On no connection"},
 		TraitHTTP2:       {No, No, "200 of 200"},
 		TraitWebSocket:   {No, No, "address already in use"},
 		TraitTCP:         {Unknown, Unknown, "on fire"},
@@ -124,6 +126,7 @@ func TestTraitsFollowWhatTheirRunsShow(t *testing.T) {
 		TraitIPv6:        {Unknown, Unknown, "this kernel has none"},
 		TraitRoot:        {Yes, Yes, "CAP_NET_ADMIN"},
 		TraitApplication: {No, No, "stays as it is"},
+		TraitWarned:      {Yes, Yes, "it bites"},
 	} {
 		found := c.TraitsOf("dnat", name)
 		if len(found) != 1 {
@@ -145,7 +148,7 @@ func TestTraitsFollowWhatTheirRunsShow(t *testing.T) {
 		if f.Arm != "dnat" {
 			t.Errorf("a trait of %s, which has one replica: %s", f.Arm, f.Name)
 		}
-		if ran := f.Answer != Unknown && !slices.Contains([]string{TraitUDP, TraitHairpin, TraitWebSocket, TraitRoot, TraitApplication}, f.Name); kept != ran {
+		if ran := f.Answer != Unknown && !slices.Contains([]string{TraitUDP, TraitHairpin, TraitWebSocket, TraitRoot, TraitApplication, TraitWarned}, f.Name); kept != ran {
 			t.Errorf("%s has the folder %q", f.Name, f.Folder)
 		}
 	}
@@ -219,7 +222,7 @@ func TestEachTraitIsListedAndFoundOnce(t *testing.T) {
 		found = append(found, q.trait)
 	}
 	found = append([]string{TraitBalance, TraitLatency, TraitThroughput, TraitCPU}, found...)
-	if found = append(found, TraitRoot, TraitApplication); !slices.Equal(names, found) {
+	if found = append(found, TraitRoot, TraitApplication, TraitWarned); !slices.Equal(names, found) {
 		t.Errorf("listed %v, found %v", names, found)
 	}
 }
