@@ -48,7 +48,7 @@ type Plan struct {
 	InstancePattern string `json:"instance_pattern,omitempty"`
 	// UntilSettled: the load ends before its planned end as soon as it is settled
 	// whether the shares of connections are as claimed ([Trial.Monitor]), so that
-	// they are judged by a test that one may look at at any time.
+	// they are judged by a test that allows for it.
 	UntilSettled bool `json:"until_settled,omitempty"`
 }
 

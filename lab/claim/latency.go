@@ -61,6 +61,10 @@ func (c LatencyIndependent) Judge(e lab.Evidence) lab.Verdict {
 	default:
 		v.Sentence = fmt.Sprintf("cannot tell: Cramer's V may be anything from %.2g to %.2g with 95%% confidence, and %s are too few to rule out %.1f",
 			t.Bounds.Low, t.Bounds.High, count(n, "request"), TolerableV)
+		if need := stat.NeededIndependent(len(table), len(table[0]), TolerableV, Confidence, Power); need > n {
+			v.NeedN = need
+			v.Sentence += fmt.Sprintf("; %s would, where there is no dependence", about(need))
+		}
 	}
 	return v
 }

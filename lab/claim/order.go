@@ -48,7 +48,7 @@ func (c Order) Judge(e lab.Evidence) lab.Verdict {
 	if e.Plan.UntilSettled {
 		v.Warnings = append(v.Warnings, "the load ended by what was seen of the shares: the p-value of the order is that of a number fixed beforehand")
 	}
-	p := seen{Order: o, pattern: patternOf(o, in, sequence)}
+	p := seen{Order: o, pattern: patternOf(o, in, sequence), turns: leastRate(sequence)}
 	p.decide(&v, e)
 	return v
 }

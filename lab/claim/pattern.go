@@ -2,6 +2,9 @@ package claim
 
 import (
 	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/stat"
@@ -51,6 +54,7 @@ func leastRate(sequence []int32) float64 {
 type seen struct {
 	stat.Order
 	pattern pattern
+	turns   float64 // the least possible rate of repeats
 }
 
 func (p seen) decide(v *lab.Verdict, e lab.Evidence) {
@@ -79,7 +83,8 @@ func (p seen) againstChance(v *lab.Verdict) {
 		v.Outcome = lab.Refuted
 		v.Sentence = fmt.Sprintf("not random: %s: %s", p.lean(), p.figures())
 	default:
-		v.Sentence = "cannot tell: too few connections to tell chance from turns: " + p.figures()
+		v.NeedN = p.need(v.N)
+		v.Sentence = "cannot tell: too few connections to tell chance from turns" + wouldTell(v.NeedN) + ": " + p.figures()
 	}
 }
 
@@ -94,11 +99,26 @@ func (p seen) againstTurns(v *lab.Verdict, e lab.Evidence) {
 	case e.Workers != 1:
 		v.Sentence = "cannot tell: no turns are seen, but several workers may each keep their own: " + p.figures()
 	case p.pattern == looksOpen:
-		v.Sentence = "cannot tell: too few connections to tell turns from chance: " + p.figures()
+		v.NeedN = p.need(v.N)
+		v.Sentence = "cannot tell: too few connections to tell turns from chance" + wouldTell(v.NeedN) + ": " + p.figures()
 	default:
 		v.Outcome = lab.Refuted
 		v.Sentence = fmt.Sprintf("not in turn: %s: %s", p.pattern, p.figures())
 	}
+}
+
+// need is how many connections of random order have an interval of the rate of
+// repeats that lies between those of turns and of always the same, with [Power];
+// 0 where that is no more than there are, so that the rate itself is in between.
+func (p seen) need(n int) int {
+	chance := p.Expected / float64(p.Pairs)
+	room := min(chance-p.turns, 1-chance) / 2
+	z := distuv.UnitNormal.Quantile((1+Confidence)/2) + distuv.UnitNormal.Quantile((1+Power)/2)
+	need := z * z * chance * (1 - chance) / (room * room)
+	if !(need > float64(n) && need <= lab.MaxRequests) {
+		return 0
+	}
+	return int(math.Ceil(need))
 }
 
 // lean says in which direction an order differs from chance.

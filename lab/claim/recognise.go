@@ -71,7 +71,7 @@ func (o *observed) look(e lab.Evidence) {
 		return
 	}
 	in := stat.Wilson(order.Repeats, order.Pairs, Confidence)
-	o.order, o.ordered = seen{Order: order, pattern: patternOf(order, in, sequence)}, true
+	o.order, o.ordered = seen{Order: order, pattern: patternOf(order, in, sequence), turns: leastRate(sequence)}, true
 }
 
 // oneInstance: chance would give so many connections to one replica in fewer
