@@ -46,14 +46,18 @@ func (p *page) comparisonDoubts(d *digest) {
 func (p *page) answer(d *digest) {
 	metrics, baseline := d.keyMetrics(), d.baseline()
 	arms := d.contestants(d.present())
-	if len(metrics) == 0 || len(arms) == 0 {
+	if len(metrics) == 0 || len(arms) < 2 {
 		return
 	}
 	p.heading(2, "Answer")
-	g := &grid{aligns: []align{left, left, left, left}, headings: []string{"by", "best", "cannot be told from it", "last"}}
+	g := &grid{aligns: []align{left, left, left, left}, headings: []string{"by", "best", "as good, as far as can be told", "last"}}
 	for _, m := range metrics {
 		best, alike := d.leaders(m, arms)
-		if best == "" {
+		switch {
+		case best == "":
+			continue
+		case len(alike) > 0 && len(alike) == len(d.contestants(d.ranked(m)))-1:
+			g.add(cell(m.Title), "cannot be told", cell(some(append([]string{best}, alike...), 5)), none)
 			continue
 		}
 		last := ""
@@ -62,7 +66,7 @@ func (p *page) answer(d *digest) {
 				last = d.armWithRatio(arm, m.Name, baseline)
 			}
 		}
-		g.add(cell(m.Title), cell(d.armWithRatio(best, m.Name, baseline)), orWord(cell(some(alike, 4)), "none"), orWord(cell(last), none))
+		g.add(cell(m.Title), cell(d.armWithRatio(best, m.Name, baseline)), orWord(cell(some(alike, 4)), none), orWord(cell(last), none))
 	}
 	p.table(g)
 	if baseline != "" {
