@@ -186,6 +186,20 @@ func (fakeSidecars) FindProgram(context.Context, lab.Sidecar) error { return nil
 // Rules are there, for probes.
 func (fakeHost) Rules(lab.Family) (lab.Rules, error) { return fakeRules{}, nil }
 
+// Nftables are there, for probes.
+func (fakeHost) Nftables() (lab.Nftables, error) { return nil, nil }
+
+// VirtualServers are there, for probes.
+func (fakeHost) VirtualServers() (lab.VirtualServers, error) { return nil, nil }
+
+// BPF is there, for probes.
+func (fakeHost) BPF() lab.BPF { return fakeBPF{} }
+
+// fakeBPF has every hook, and attaches nothing.
+type fakeBPF struct{ lab.BPF }
+
+func (fakeBPF) Supports(context.Context, lab.BPFHook, lab.Family) error { return nil }
+
 // fakeRules has every chain, and changes none.
 type fakeRules struct{ lab.Rules }
 

@@ -43,7 +43,7 @@ func ExampleAssertBalanced_skewed() {
 	//     5              6%    14.3%  2.1% to 15.8%
 	//     6              4%    14.3%  1.1% to 13.1%
 	//     7             10%    14.3%  4.5% to 20.9%
-	//     n = 100, p = 7.38e-35 (Pearson chi-square), tolerance 20% of each expected share
+	//     n = 100, p < 1e-15 (Pearson chi-square), tolerance 20% of each expected share
 	//     false alarms: a balancer of the expected shares is refuted in at most 1% of runs
 	//     such a one is shown to be balanced by 3,600 connections (80% power)
 	//     pattern: uneven: 1 got 60% where 14.3% is its share (p < 0.0001)
