@@ -103,14 +103,16 @@ func (t tables) do(what string, f func(*nftables.Conn) error) error {
 	}))
 }
 
+// nftAbsent are what nf_tables answers where it, or a part of it, is not there.
+var nftAbsent = []error{unix.EINVAL, unix.EPROTONOSUPPORT, unix.EAFNOSUPPORT, unix.EOPNOTSUPP}
+
 func nftError(what string, err error) error {
 	switch {
-	case err == nil || errors.Is(err, unix.ENOENT):
-		if err != nil {
-			return fmt.Errorf("%s: there is no such table, or the kernel lacks what a rule needs (nft_numgen, nft_hash, nft_nat, nft_masq, nft_ct, nft_fib): %w", what, err)
-		}
+	case err == nil:
 		return nil
-	case slices.ContainsFunc([]error{unix.EINVAL, unix.EPROTONOSUPPORT, unix.EAFNOSUPPORT, unix.EOPNOTSUPP}, func(absent error) bool { return errors.Is(err, absent) }):
+	case errors.Is(err, unix.ENOENT):
+		return fmt.Errorf("%s: there is no such table, or the kernel lacks what a rule needs (nft_numgen, nft_hash, nft_nat, nft_masq, nft_ct, nft_fib): %w", what, err)
+	case slices.ContainsFunc(nftAbsent, func(absent error) bool { return errors.Is(err, absent) }):
 		return &lab.UnsupportedError{
 			What: what, Reason: fmt.Sprintf("the kernel has no nf_tables, or a part of it is missing (%v)", err),
 			Remedy: "load or install the kernel's modules: modprobe nf_tables nft_nat nft_masq nft_numgen nft_hash nft_ct nft_fib_ipv4 nft_fib_ipv6",
@@ -129,13 +131,12 @@ func nftFamily(ip lab.Family) nftables.TableFamily {
 // addMap adds a map and its elements. Keys are numbers as the CPU has them, as
 // numgen and hash make them.
 func (b builder) addMap(m lab.NftMap) error {
-	key := nftables.TypeMark
 	address := nftables.TypeIPAddr
 	if b.words.Family == lab.IPv6 {
 		address = nftables.TypeIP6Addr
 	}
 	set := &nftables.Set{
-		Table: b.table, Name: m.Name, IsMap: true, KeyType: key, KeyByteOrder: binaryutil.NativeEndian,
+		Table: b.table, Name: m.Name, IsMap: true, KeyType: nftables.TypeMark, KeyByteOrder: binaryutil.NativeEndian,
 		DataType: nftables.MustConcatSetType(address, nftables.TypeInetService),
 	}
 	if err := b.conn.AddSet(set, nil); err != nil {
