@@ -156,15 +156,15 @@ func TestAssertURL(t *testing.T) {
 	if !strings.Contains(text, "web9 got 0%") {
 		t.Error(text)
 	}
-	foo, said := served(t, "http", "foo"), ""
-	if _, said = asserted(t, statusUsage, "", "--url", foo, "--requests", "20"); !strings.Contains(said, "foo answered all of 20 requests") {
+	foo := served(t, "http", "foo")
+	if _, said := asserted(t, statusUsage, "", "--url", foo, "--requests", "20"); !strings.Contains(said, "foo answered all of 20 requests") {
 		t.Error(said)
 	}
 	asserted(t, statusRefuted, "", "--url", foo, "--requests", "100", "--instances", "foo,bar")
-	if _, said = asserted(t, statusUsage, "", "--url", serving(t, 2), "--requests", "20"); !strings.Contains(said, "no answer of http://127.0.0.1") {
+	if _, said := asserted(t, statusUsage, "", "--url", serving(t, 2), "--requests", "20"); !strings.Contains(said, "no answer of http://127.0.0.1") {
 		t.Error(said)
 	}
-	if _, said = asserted(t, statusBroken, "", "--url", "http://127.0.0.1:1/", "--requests", "3"); !strings.Contains(said, "was answered: refused") {
+	if _, said := asserted(t, statusBroken, "", "--url", "http://127.0.0.1:1/", "--requests", "3"); !strings.Contains(said, "was answered: refused") {
 		t.Error(said)
 	}
 }

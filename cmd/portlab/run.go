@@ -50,7 +50,7 @@ Claims, for --claim:
 	c.Flags().StringVar(&f.plan.Path, "path", f.plan.Path, "path of the requests, such as /?delay=5ms")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print what would be done, as explain does, and change nothing")
 	c.Flags().BoolVar(&f.keep, "keep", false, "keep everything up after the result, to be looked at with portlab enter, until Ctrl-C")
-	c.Flags().StringVar(&f.until, "until", "", "end the load early, `WHEN` the claims about shares are settled: settled; it has a test that one may look at at any time, and takes at most 100000 requests unless --requests or --duration says")
+	c.Flags().StringVar(&f.until, "until", "", "end the load early, `WHEN` the claims about shares are settled: settled; by a test that allows for looking at any time, after at most 100000 requests unless --requests or --duration says")
 	complete(c, "until", untilSettled)
 	c.RunE = func(c *cobra.Command, args []string) error { return a.doRun(c, args[0], f) }
 	return c

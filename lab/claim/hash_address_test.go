@@ -2,6 +2,7 @@ package claim_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/portlab/portlab/lab"
@@ -19,6 +20,10 @@ func TestHashOfTheAddressCountsAddresses(t *testing.T) {
 		}
 		if v := judge(t, c, evidence(lab.Hash, equal(2), answers(one))); v.Outcome != lab.Refuted {
 			t.Errorf("%s: by a hash of ports too: %s: %s", c.Name(), v.Outcome, v.Sentence)
+		}
+		few := judge(t, c, evidence(lab.HashAddress, equal(2), fromMany(shuffled(1, 150, 150), 5)))
+		if few.N != 5 || few.Outcome == lab.Inconclusive && !strings.Contains(few.Sentence, "client addresses (--clients) would tell") {
+			t.Errorf("%s: five clients: %s of %d: %s", c.Name(), few.Outcome, few.N, few.Sentence)
 		}
 		if v := judge(t, c, evidence(lab.HashAddress, equal(2), fromMany(one, 100))); v.Outcome != lab.Refuted || v.N != 100 {
 			t.Errorf("%s: a hundred clients: %s of %d: %s", c.Name(), v.Outcome, v.N, v.Sentence)

@@ -35,7 +35,7 @@ func TestShares(t *testing.T) {
 		{"near but not exactly", lab.Random, equal(2), shuffled(1, 16200, 13800), lab.Held, "not exactly", ""},
 		{"a suspicious balance", lab.Random, equal(3), turns(3000, 3), lab.Held, "balanced", "more even than chance"},
 		{"turns", lab.RoundRobin, equal(2), turns(300, 2), lab.Held, "in turn", "more even than chance"},
-		{"few turns", lab.RoundRobin, equal(2), turns(3, 2), lab.Inconclusive, "too few", "does not decide"},
+		{"few turns", lab.RoundRobin, equal(2), turns(3, 2), lab.Inconclusive, "cannot show", "does not decide"},
 		{"turns by weight", lab.RoundRobin, replicas(2, 1), shuffled(1, 200, 100), lab.Held, "in turn", ""},
 		{"out of turn, fair", lab.RoundRobin, equal(2), shuffled(1, 158, 142), lab.Held, "balanced", "not strictly in turn"},
 		{"out of turn, skewed", lab.RoundRobin, equal(2), shuffled(1, 220, 80), lab.Refuted, "skewed", "not strictly in turn"},

@@ -39,7 +39,11 @@ func (s spread) open(v *lab.Verdict) {
 		v.Sentence += "; no number of connections that a run may have would tell"
 		return
 	}
-	v.Sentence += fmt.Sprintf("; %s connections would tell", about(v.NeedN))
+	draws := "connections"
+	if s.evidence.Null == lab.HashAddress {
+		draws = "client addresses (--clients)"
+	}
+	v.Sentence += fmt.Sprintf("; %s %s would tell", about(v.NeedN), draws)
 }
 
 func (s spread) meant() string {

@@ -92,7 +92,7 @@ func (s spread) byTurn(v *lab.Verdict) {
 	}
 	if need := s.turnsNeeded(workers, slack); need > s.n {
 		v.NeedN = need
-		v.Sentence = fmt.Sprintf("cannot tell: the counts fit %s, but %s are too few to show shares within %s; %s would",
+		v.Sentence = fmt.Sprintf("cannot tell: the counts fit %s, but %s cannot show shares within %s; %s would",
 			s.workerWords(), count(s.n, "connection"), percent(s.tolerance), about(v.NeedN))
 		return
 	}
