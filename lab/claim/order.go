@@ -68,7 +68,10 @@ func judgeOne(v lab.Verdict, e lab.Evidence, instances []string) lab.Verdict {
 		v.PValue = number(silence(f.expected, len(f.names)-1, v.N))
 		v.Sentence = what + ", where connections should be spread " + nullWords(e.Null)
 	default:
-		v.Sentence = "cannot tell: " + what + ", which may be chance"
+		if f.weighed {
+			v.NeedN = speakers(f.expected, len(f.names)-1)
+		}
+		v.Sentence = "cannot tell: " + what + ", which may be chance" + wouldTell(v.NeedN)
 	}
 	return v
 }

@@ -57,7 +57,7 @@ func (c EveryInstance) Judge(e lab.Evidence) lab.Verdict {
 		v.Sentence = fmt.Sprintf("starved: %s got none of %s (by chance %s)", list(silent), count(f.n, "connection"), pWords(p))
 		return v
 	}
-	v.NeedN = speakers(f.expected)
+	v.NeedN = speakers(f.expected, 1)
 	v.Sentence = fmt.Sprintf("cannot tell: %s got none of %s, which may be chance (%s); %s connections would tell",
 		list(silent), count(f.n, "connection"), pWords(p), about(v.NeedN))
 	return v
@@ -88,15 +88,15 @@ func logChoose(n, k int) float64 {
 	return lg(n) - lg(k) - lg(n-k)
 }
 
-// speakers is how many connections make one silent instance significant.
-func speakers(expected []float64) int {
+// speakers is how many connections make so many silent instances significant.
+func speakers(expected []float64, silent int) int {
 	high := 1
-	for silence(expected, 1, high) >= Alpha && high < lab.MaxRequests {
+	for silence(expected, silent, high) >= Alpha && high < lab.MaxRequests {
 		high *= 2
 	}
 	low := high / 2
 	for high-low > 1 {
-		if middle := (low + high) / 2; silence(expected, 1, middle) < Alpha {
+		if middle := (low + high) / 2; silence(expected, silent, middle) < Alpha {
 			high = middle
 		} else {
 			low = middle
