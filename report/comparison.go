@@ -16,7 +16,9 @@ type digest struct {
 func digestOf(c *compare.Comparison) *digest {
 	d := &digest{Comparison: c, summaries: map[[2]string]compare.Summary{}, pairs: map[[3]string]compare.Pair{}}
 	for _, s := range c.Summaries {
-		d.summaries[[2]string{s.Arm, s.Metric}] = s
+		if s.Value.N > 0 { // else no run has a value of it, such as the fairness of one replica
+			d.summaries[[2]string{s.Arm, s.Metric}] = s
+		}
 	}
 	for _, p := range c.Pairs {
 		d.pairs[[3]string{p.First, p.Second, p.Metric}] = p

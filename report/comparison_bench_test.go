@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"math"
 	"os"
 	"os/exec"
@@ -91,41 +92,67 @@ func byBenchstat(t *testing.T, path string, c *compare.Comparison) map[string]ma
 	return all
 }
 
+// measuredContest is a comparison that was measured, on a noisy machine; its memory and
+// its loss have ties.
+func measuredContest(t *testing.T) *compare.Comparison {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "measured.comparison.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &compare.Comparison{}
+	if err := json.Unmarshal(data, c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // benchstat and the comparison agree on every median and every p-value against
 // the first baseline, within what benchstat rounds.
 func TestBenchstatAgrees(t *testing.T) {
 	path := benchstat(t)
-	c := noisyContest()
-	d, b := digestOf(c), &benchmark{metrics: c.Metrics}
-	said := byBenchstat(t, path, c)
-	compared := 0
-	for _, m := range c.Metrics {
-		factor, unit := tidied(b.unit(m))
-		for _, arm := range d.present() {
-			got, ok := said[unit][arm]
-			s, has := d.summaries[[2]string{arm, m.Name}]
-			if ok != has {
-				t.Errorf("%s of %s: benchstat has it: %v, the comparison: %v", m.Name, arm, ok, has)
+	for name, c := range map[string]*compare.Comparison{"made up": noisyContest(), "measured": measuredContest(t)} {
+		t.Run(name, func(t *testing.T) {
+			d, said := digestOf(c), byBenchstat(t, path, c)
+			compared := 0
+			for _, m := range c.Metrics {
+				for _, arm := range d.present() {
+					if agree(t, d, m, arm, said) {
+						compared++
+					}
+				}
 			}
-			if !ok {
-				continue
+			if want := 3 * len(c.Metrics); compared < want {
+				t.Errorf("only %d p-values were compared, not %d or more", compared, want)
 			}
-			median, err := strconv.ParseFloat(got.median, 64)
-			if want := s.Value.Median * factor; err != nil || math.Abs(median-want) > 1e-6*math.Abs(want) {
-				t.Errorf("%s of %s: benchstat's median is %s, the comparison's %v", m.Name, arm, got.median, want)
-			}
-			pair, held := d.versus(d.baseline(), arm, m.Name)
-			if !held || got.p == "" || pair.PValue == nil {
-				continue // benchstat's p of ties follows another rule than none at all
-			}
-			compared++
-			p, err := strconv.ParseFloat(got.p, 64)
-			if err != nil || math.Abs(p-*pair.PValue) > 0.0005+1e-9 { // it shows three digits
-				t.Errorf("%s of %s: benchstat's p is %s, the comparison's %v", m.Name, arm, got.p, *pair.PValue)
-			}
-		}
+		})
 	}
-	if want := 3 * len(c.Metrics); compared < want {
-		t.Errorf("only %d p-values were compared, not %d or more", compared, want)
+}
+
+// agree holds what benchstat said of an arm against the comparison, and says
+// whether there was a p-value to compare.
+func agree(t *testing.T, d *digest, m compare.Metric, arm string, said map[string]map[string]benchColumn) bool {
+	t.Helper()
+	factor, unit := tidied((&benchmark{metrics: d.Metrics}).unit(m))
+	got, ok := said[unit][arm]
+	s, has := d.summaries[[2]string{arm, m.Name}]
+	if ok != has {
+		t.Errorf("%s of %s: benchstat has it: %v, the comparison: %v", m.Name, arm, ok, has)
 	}
+	if !ok {
+		return false
+	}
+	median, err := strconv.ParseFloat(got.median, 64)
+	if want := s.Value.Median * factor; err != nil || math.Abs(median-want) > 1e-6*math.Abs(want) {
+		t.Errorf("%s of %s: benchstat's median is %s, the comparison's %v", m.Name, arm, got.median, want)
+	}
+	pair, held := d.versus(d.baseline(), arm, m.Name)
+	if !held || got.p == "" || pair.PValue == nil {
+		return false // the made-up comparison has none where there are ties
+	}
+	p, err := strconv.ParseFloat(got.p, 64)
+	if err != nil || math.Abs(p-*pair.PValue) > 0.0005+1e-9 { // it shows three digits
+		t.Errorf("%s of %s: benchstat's p is %s, the comparison's %v", m.Name, arm, got.p, *pair.PValue)
+	}
+	return true
 }

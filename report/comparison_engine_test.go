@@ -13,6 +13,9 @@ func summarise(c *compare.Comparison) {
 	for _, m := range c.Metrics {
 		for _, a := range c.Arms {
 			if len(values(c, a.Name, m.Name)) == 0 {
+				if a.Absent == "" { // as the engine has it: a summary of nothing
+					c.Summaries = append(c.Summaries, compare.Summary{Arm: a.Name, Metric: m.Name, Ratios: map[string]compare.Estimate{}})
+				}
 				continue
 			}
 			s := compare.Summary{Arm: a.Name, Metric: m.Name, Value: estimate(values(c, a.Name, m.Name)), Ratios: map[string]compare.Estimate{}}

@@ -3,7 +3,6 @@ package compare
 import (
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/portlab/portlab/lab/stat"
 )
@@ -30,8 +29,7 @@ func (c *Comparison) ofRounds(a Arm, x Contender) []Trait {
 			fmt.Sprintf("Requests per second, the median of %d runs.", e.N)))
 	}
 	if e := c.summarized(a.Name, CPU).Value; e.N > 0 {
-		took := time.Duration(math.Round(e.Median)).Round(100 * time.Nanosecond)
-		all = append(all, c.quantity(a.Name, TraitCPU, e.Median, took.String(),
+		all = append(all, c.quantity(a.Name, TraitCPU, e.Median, spell(e.Median),
 			fmt.Sprintf("Processor time for each request, the median of %d runs.", e.N)))
 	}
 	return all
@@ -40,6 +38,18 @@ func (c *Comparison) ofRounds(a Arm, x Contender) []Trait {
 // quantity is a trait that the rounds show; it links to the first run.
 func (c *Comparison) quantity(arm, name string, x float64, value, detail string) Trait {
 	return Trait{Arm: arm, Name: name, Number: &x, Value: value, Detail: detail, Folder: c.firstFolder(arm)}
+}
+
+// spell writes nanoseconds with three significant digits.
+func spell(ns float64) string {
+	const rounded = 999.5 // from here on, three digits round up to the next unit
+	switch {
+	case ns < rounded*1e3:
+		return fmt.Sprintf("%.3g µs", ns/1e3)
+	case ns < rounded*1e6:
+		return fmt.Sprintf("%.3g ms", ns/1e6)
+	}
+	return fmt.Sprintf("%.3g s", ns/1e9)
 }
 
 func within(e Estimate) string {

@@ -226,3 +226,28 @@ func TestEachTraitIsListedAndFoundOnce(t *testing.T) {
 		t.Errorf("listed %v, found %v", names, found)
 	}
 }
+
+func TestTraitsOfTheRoundsAreTheMedians(t *testing.T) {
+	c := &Comparison{Baselines: []string{"direct"}, Summaries: []Summary{
+		{Arm: "dnat", Metric: LatencyP50, Ratios: map[string]Estimate{"direct": {Median: 1.174, Low: new(1.131), High: new(1.2), N: 8}}},
+		{Arm: "dnat", Metric: Throughput, Value: Estimate{Median: 17555.6, N: 8}},
+		{Arm: "dnat", Metric: CPU, Value: Estimate{Median: 1_174_200, N: 8}},
+	}, Rounds: []Round{{Runs: []Run{{Arm: "dnat", Connections: []int{500, 500}, Folder: "runs/001-dnat"}}}}}
+	values := map[string]string{}
+	for _, f := range c.ofRounds(Arm{Name: "dnat", Replicas: 2}, Contender{Replicas: 2}) {
+		values[f.Name] = f.Value
+		if f.Number == nil || f.Folder != "runs/001-dnat" {
+			t.Errorf("%+v", f)
+		}
+	}
+	for name, want := range map[string]string{TraitBalance: "within 7%", TraitLatency: "1.17 times", TraitThroughput: "17556/s", TraitCPU: "1.17 ms"} {
+		if values[name] != want {
+			t.Errorf("%s is %q, want %q", name, values[name], want)
+		}
+	}
+	for ns, want := range map[float64]string{4.2e3: "4.2 µs", 71_940: "71.9 µs", 999_600: "1 ms", 12e6: "12 ms", 2.5e9: "2.5 s"} {
+		if got := spell(ns); got != want {
+			t.Errorf("%v ns are %q, want %q", ns, got, want)
+		}
+	}
+}
