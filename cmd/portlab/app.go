@@ -26,6 +26,9 @@ type app struct {
 	sweeper  guard.Sweeper // of what dead runs left
 	inspect  inspection
 	doors    doors
+	// idle is how busy the machine is between the runs of a comparison; nil: it
+	// is not asked.
+	idle func(context.Context) (busy, average float64, err error)
 
 	args []string // the command line
 	held bool     // a run was kept, until a signal ended it
@@ -40,6 +43,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
 		sweeper:  newSweeper(),
 		inspect:  inspection{machine: thisMachine, host: thisHost},
 		doors:    theseDoors,
+		idle:     idle,
 	}
 }
 
@@ -80,7 +84,7 @@ refuted; 2 bad usage; 3 cannot run here; 4 broken on the way; 130 interrupted.`,
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(flagProblem)
 	root.AddCommand(
-		a.runCommand(), a.loadCommand(), a.assertCommand(), a.enterCommand(), a.listCommand(), a.explainCommand(), a.doctorCommand(), a.cleanCommand(),
+		a.runCommand(), a.compareCommand(), a.loadCommand(), a.assertCommand(), a.enterCommand(), a.listCommand(), a.explainCommand(), a.doctorCommand(), a.cleanCommand(),
 		a.reportCommand(), a.serveCommand(), a.versionCommand(), a.completionCommand(),
 		a.pauseCommand(), a.proxyCommand(), a.bpfCommand(), a.probeCommand(),
 	)

@@ -52,6 +52,8 @@ func wanted(f *pflag.Flag) string {
 		return "a time with its unit, such as 500ms or 2s"
 	case "float64Slice":
 		return "numbers joined by commas, such as 3,1"
+	case "intSlice":
+		return "whole numbers joined by commas, such as 6,8"
 	case "bool":
 		return "true or false"
 	}

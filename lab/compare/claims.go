@@ -11,9 +11,9 @@ import (
 	"github.com/portlab/portlab/lab/claim"
 )
 
-// RatioClaim is a claim about an arm's ratio to a baseline, with its names made
+// ratioClaim is a claim about an arm's ratio to a baseline, with its names made
 // those of the comparison.
-type RatioClaim struct {
+type ratioClaim struct {
 	claim.AtMost
 	Metric   string
 	Baseline string
@@ -36,8 +36,8 @@ func (c *Config) runClaims() (claims []lab.Claim, asked int) {
 
 // ratioClaims are those about ratios. What names no metric or no arm is a
 // [lab.UsageError].
-func (c *Config) ratioClaims() ([]RatioClaim, error) {
-	var all []RatioClaim
+func (c *Config) ratioClaims() ([]ratioClaim, error) {
+	var all []ratioClaim
 	for _, x := range c.Trial.Claims {
 		a, ratio := x.(claim.AtMost)
 		if !ratio {
@@ -51,7 +51,7 @@ func (c *Config) ratioClaims() ([]RatioClaim, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, RatioClaim{AtMost: a, Metric: metric.Name, Baseline: baseline})
+		all = append(all, ratioClaim{AtMost: a, Metric: metric.Name, Baseline: baseline})
 	}
 	return all, nil
 }
@@ -89,8 +89,12 @@ func (c *Config) findBaseline(a claim.AtMost) (string, error) {
 
 // verdicts holds the claims asked for against each arm that was measured; a
 // baseline only where somebody named it.
-func (c *Comparison) verdicts(ratios []RatioClaim, cfg *Config) []Verdict {
+func (c *Comparison) verdicts(cfg *Config) []Verdict {
 	all := []Verdict{}
+	ratios, err := cfg.ratioClaims()
+	if err != nil {
+		return all // [Config.Check] has said so
+	}
 	_, asked := cfg.runClaims()
 	measured := c.measured()
 	for i, a := range c.Arms {
@@ -110,7 +114,7 @@ func (c *Comparison) verdicts(ratios []RatioClaim, cfg *Config) []Verdict {
 }
 
 // judgeRatio holds a claim against the interval of an arm's ratio.
-func (c *Comparison) judgeRatio(arm string, x RatioClaim) lab.Verdict {
+func (c *Comparison) judgeRatio(arm string, x ratioClaim) lab.Verdict {
 	e := c.estimate(c.ratios(arm, x.Baseline, x.Metric))
 	v := lab.Verdict{
 		Claim: x.Name(), Outcome: lab.Inconclusive, Asked: true, Test: "interval of the median ratio within rounds",
@@ -178,7 +182,7 @@ func (c *Comparison) judgeRuns(arm string, k int) lab.Verdict {
 	case refuted == 0 && atLeast(held, len(runs), 1-claim.Confidence) <= 1-claim.Confidence:
 		v.Outcome = lab.Held
 	}
-	v.Sentence = fmt.Sprintf("held in %d, refuted in %d of %d runs of %s", held, refuted, len(runs), arm)
+	v.Sentence = fmt.Sprintf("%s: held in %d of %d runs of %s, refuted in %d", v.Claim, held, len(runs), arm, refuted)
 	return v
 }
 

@@ -2,9 +2,9 @@ package compare
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/portlab/portlab/lab"
@@ -23,12 +23,8 @@ func Compare(ctx context.Context, cfg Config) (*Comparison, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	claims, err := cfg.ratioClaims()
-	if err != nil {
-		return nil, err
-	}
 	e := newEngine(&cfg)
-	err = e.warmUp(ctx)
+	err := e.warmUp(ctx)
 	if err == nil {
 		err = e.rounds(ctx)
 	}
@@ -36,7 +32,7 @@ func Compare(ctx context.Context, cfg Config) (*Comparison, error) {
 		e.c.Stop.Reason = fmt.Sprintf("ended in round %d: %v", max(len(e.c.Rounds), 1), err)
 	}
 	e.c.Fold()
-	e.c.Verdicts = e.c.verdicts(claims, &cfg)
+	e.c.Verdicts = e.c.verdicts(&cfg)
 	e.tell(Progress{Round: len(e.c.Rounds)})
 	return e.c, err
 }
@@ -46,9 +42,11 @@ type engine struct {
 	cfg     *Config
 	c       *Comparison
 	rng     *rand.Rand
-	begun   time.Time
-	done    int   // runs
-	failing []int // by arm: runs that failed in a row
+	done    int       // runs, those that warm up included
+	warm    int       // those of them that warmed up
+	begun   time.Time // the rounds
+	failing []int     // by arm: runs that failed in a row
+	broke   bool      // an arm was given up for that
 }
 
 func newEngine(cfg *Config) *engine {
@@ -68,7 +66,7 @@ func newEngine(cfg *Config) *engine {
 		c.Family = lab.IPv6
 	}
 	return &engine{
-		cfg: cfg, c: c, begun: now, failing: make([]int, len(c.Arms)),
+		cfg: cfg, c: c, failing: make([]int, len(c.Arms)),
 		rng: rand.New(rand.NewPCG(cfg.Seed, 0)),
 	}
 }
@@ -113,9 +111,13 @@ func warmPlan(p lab.Plan) lab.Plan {
 // rounds runs all rounds, or those until a look finds everything settled.
 func (e *engine) rounds(ctx context.Context) error {
 	arms := e.present()
+	e.warm, e.begun = e.done, time.Now()
+	if len(arms) < 2 {
+		return e.alone()
+	}
 	for i, order := range orders(len(arms), e.cfg.Rounds, e.rng) {
 		if len(e.present()) < 2 {
-			return errors.New("fewer than two arms are left that can run: see why each is absent")
+			return e.alone()
 		}
 		e.c.Rounds = append(e.c.Rounds, Round{Number: i + 1, Runs: []Run{}})
 		for _, at := range order {
@@ -140,6 +142,22 @@ func (e *engine) rounds(ctx context.Context) error {
 	return nil
 }
 
+// alone is the error for a comparison without two arms that can run.
+func (e *engine) alone() error {
+	var why []string
+	for _, a := range e.c.Arms {
+		if a.Absent != "" {
+			why = append(why, a.Name+": "+a.Absent)
+		}
+	}
+	if e.broke {
+		return fmt.Errorf("fewer than two arms are left: %s", strings.Join(why, "; "))
+	}
+	return &lab.UnsupportedError{
+		What: "a comparison", Reason: "fewer than two of its arms can run here: " + strings.Join(why, "; "),
+	}
+}
+
 // trial is one of an arm, with a run and a seed of its own.
 func (e *engine) trial(arm int) *lab.Trial {
 	t, x := e.cfg.Trial, e.cfg.Contenders[arm]
@@ -155,9 +173,11 @@ func (e *engine) tell(p Progress) {
 	if e.cfg.Watch == nil {
 		return
 	}
-	p.Of, p.Done, p.Total = e.cfg.Rounds, e.done, len(e.present())*(e.cfg.Rounds+1)
-	if e.done > 0 {
-		p.Left = time.Since(e.begun) / time.Duration(e.done) * time.Duration(max(p.Total-e.done, 0))
+	arms := len(e.present())
+	p.Of, p.Done = e.cfg.Rounds, e.done
+	p.Total = max(e.warm, arms) + arms*e.cfg.Rounds
+	if counted := e.done - e.warm; e.warm > 0 && counted > 0 {
+		p.Left = time.Since(e.begun) / time.Duration(counted) * time.Duration(max(p.Total-e.done, 0))
 	}
 	e.cfg.Watch(p)
 }

@@ -23,6 +23,14 @@ func compared(t *testing.T, cfg Config) *Comparison {
 	return c
 }
 
+func summaryIn(c *Comparison, arm, metric string) Summary {
+	i := slices.IndexFunc(c.Summaries, func(s Summary) bool { return s.Arm == arm && s.Metric == metric })
+	if i < 0 {
+		return Summary{}
+	}
+	return c.Summaries[i]
+}
+
 func (c *Comparison) pair(first, second, metric string) Pair {
 	for _, p := range c.Pairs {
 		if p.First == first && p.Second == second && p.Metric == metric {
@@ -30,15 +38,6 @@ func (c *Comparison) pair(first, second, metric string) Pair {
 		}
 	}
 	return Pair{}
-}
-
-func (c *Comparison) summaryOf(arm, metric string) Summary {
-	for _, s := range c.Summaries {
-		if s.Arm == arm && s.Metric == metric {
-			return s
-		}
-	}
-	return Summary{}
 }
 
 // A real difference is found, with the right sign for either direction of
@@ -56,7 +55,7 @@ func TestDifferenceIsFound(t *testing.T) {
 	if p := c.pair("client-side", "like", LatencyP50); p.Order != CannotTell || p.Ratio.N != DefaultRounds {
 		t.Errorf("two of one law: %+v", p)
 	}
-	s := c.summaryOf("slow", LatencyP50)
+	s := summaryIn(c, "slow", LatencyP50)
 	if s.Value.N != DefaultRounds || s.Value.Low == nil || *s.Value.Low > s.Value.Median || *s.Value.High < s.Value.Median {
 		t.Errorf("value %+v", s.Value)
 	}
@@ -65,7 +64,7 @@ func TestDifferenceIsFound(t *testing.T) {
 			t.Errorf("ratio to %s: %+v, want 1.5", b, r)
 		}
 	}
-	if s := c.summaryOf("client-side", LatencyP50); len(s.Ratios) != 1 {
+	if s := summaryIn(c, "client-side", LatencyP50); len(s.Ratios) != 1 {
 		t.Errorf("the baseline is divided by %v", s.Ratios)
 	}
 }
@@ -75,7 +74,7 @@ func TestRatiosAreWithinRounds(t *testing.T) {
 	l := newLaw(2)
 	l.centre["slow"], l.spread = 1.1e6, 0.005
 	l.round = func(n int) float64 { return []float64{1, 4, 2}[n%3] }
-	s := compared(t, config(l, "slow")).summaryOf("slow", LatencyP50)
+	s := summaryIn(compared(t, config(l, "slow")), "slow", LatencyP50)
 	if wide := *s.Value.High / *s.Value.Low; wide < 3 {
 		t.Errorf("the value's interval spans a factor of %.2f only: rounds were not disturbed", wide)
 	}
@@ -116,7 +115,7 @@ func TestIntervalsCoverTheTruth(t *testing.T) {
 	for i := range comparisons {
 		l := newLaw(uint64(i) + 5000)
 		l.centre["slow"] = 1.2e6
-		r := compared(t, config(l, "slow")).summaryOf("slow", LatencyP50).Ratios["client-side"]
+		r := summaryIn(compared(t, config(l, "slow")), "slow", LatencyP50).Ratios["client-side"]
 		if *r.Low > 1.2 || *r.High < 1.2 {
 			missed++
 		}
@@ -227,13 +226,30 @@ func TestFailedAndAbsentArms(t *testing.T) {
 	if runs["missing"] != 1 || runs["refused"] != 1 || runs["dead"] != FailuresInARow || runs["flaky"] != DefaultRounds+1 {
 		t.Errorf("runs: %v", runs)
 	}
-	if s := c.summaryOf("flaky", LatencyP50); s.Value.N != DefaultRounds-1 || s.Ratios["direct"].N != DefaultRounds-1 {
+	if s := summaryIn(c, "flaky", LatencyP50); s.Value.N != DefaultRounds-1 || s.Ratios["direct"].N != DefaultRounds-1 {
 		t.Errorf("an arm with one failed run has %+v", s)
 	}
 	if i := slices.IndexFunc(c.Rounds[1].Runs, func(r Run) bool { return r.Failed == "it broke on the way" }); i < 0 {
 		t.Errorf("the failed run is not recorded: %+v", c.Rounds[1].Runs)
 	}
 	noNullLists(t, c)
+}
+
+func TestNothingIsComparedWithNothing(t *testing.T) {
+	for _, left := range []int{0, 1} {
+		l, n := newLaw(10), 0
+		cfg := config(l, "other")
+		cfg.Run = func(ctx context.Context, t *lab.Trial) (*lab.Result, lab.Samples, error) {
+			if n++; n > left {
+				return nil, nil, &lab.UnsupportedError{What: "this", Reason: "not here"}
+			}
+			return l.run(ctx, t)
+		}
+		c, err := Compare(t.Context(), cfg)
+		if !errors.Is(err, lab.ErrUnsupported) || !strings.Contains(err.Error(), "not here") || len(c.Rounds) != 0 {
+			t.Errorf("with %d arms left: %v, %+v", left, err, c.Rounds)
+		}
+	}
 }
 
 // What could not be taken back ends it, as an interruption does, and what was
@@ -261,7 +277,7 @@ func TestEndsEarlyWithWhatThereIs(t *testing.T) {
 			if err == nil || c == nil || c.Stop.Done != 2 || len(c.Rounds) != 3 || len(c.Rounds[2].Runs) != 1 {
 				t.Fatalf("error %v, %+v", err, c)
 			}
-			if !strings.Contains(c.Stop.Reason, "round 3") || len(c.Warnings) == 0 || c.summaryOf("other", LatencyP50).Value.N == 0 {
+			if !strings.Contains(c.Stop.Reason, "round 3") || len(c.Warnings) == 0 || summaryIn(c, "other", LatencyP50).Value.N == 0 {
 				t.Errorf("stop %+v, warnings %q", c.Stop, c.Warnings)
 			}
 			noNullLists(t, c)
@@ -335,10 +351,10 @@ func TestMetricsThatAreNotKnownAreLeftOut(t *testing.T) {
 	if want := []string{Throughput, LatencyP50, LatencyP90, Fairness, Loss}; !slices.Equal(names, want) {
 		t.Errorf("metrics %v, want %v", names, want)
 	}
-	if s := c.summaryOf("direct", Fairness); s.Value.N != 0 {
+	if s := summaryIn(c, "direct", Fairness); s.Value.N != 0 {
 		t.Errorf("one replica has a fairness: %+v", s)
 	}
-	if len(c.summaryOf("other", Loss).Ratios) != 0 {
+	if len(summaryIn(c, "other", Loss).Ratios) != 0 {
 		t.Error("a loss of nothing was divided by")
 	}
 }

@@ -77,12 +77,14 @@ type Progress struct {
 	Arm   string // that runs now; empty at the end
 	Done  int    // runs, those that warm up included
 	Total int    // runs, at most
-	// Left is how long the rest will take if it goes on like this; 0 at first.
+	// Left is how long the rest will take if it goes on like this; 0 while arms
+	// warm up.
 	Left time.Duration
 	Note string // a sentence for people, such as why a run failed; empty mostly
 }
 
-// Check returns a [lab.UsageError] for a comparison that makes no sense.
+// Check returns a [lab.UsageError] for a comparison that makes no sense, its
+// claims included.
 func (c *Config) Check() error {
 	present := 0
 	for _, x := range c.Contenders {
@@ -103,7 +105,8 @@ func (c *Config) Check() error {
 			return lab.Usagef("the comparison may end early after rounds 2 to %d, each named once, not after %d", c.Rounds-1, at)
 		}
 	}
-	return nil
+	_, err := c.ratioClaims()
+	return err
 }
 
 // arms are the contenders' names and what a reader must know of them. One that

@@ -74,7 +74,7 @@ func TestTimeLeftIsTold(t *testing.T) {
 	if last.Done != 9 || last.Left != 0 || last.Round != 2 || last.Arm != "" {
 		t.Errorf("last %+v", last)
 	}
-	if mid := told[4]; mid.Left < 5*time.Millisecond || mid.Round != 1 {
+	if mid := told[4]; mid.Done != 4 || mid.Left < 5*time.Millisecond || mid.Round != 1 {
 		t.Errorf("in the first round %+v", mid)
 	}
 }

@@ -2,7 +2,7 @@ package compare
 
 import "math/rand/v2"
 
-// orders are the orders of n arms in each of some rounds: rows of Williams
+// orders are the orders of n arms, one or more, in each of some rounds: rows of Williams
 // squares (Williams 1949, "Experimental designs balanced for the estimation of
 // residual effects of treatments"), in which each arm comes once in each
 // position and follows each other arm equally often, so that neither a

@@ -113,6 +113,7 @@ func (e *engine) note(arm int, r Run, res *lab.Result, err error) {
 	case err == nil:
 		a.Absent = r.Failed // the host's refusal is its answer
 	case e.failing[arm] == FailuresInARow:
+		e.broke = true
 		a.Absent = fmt.Sprintf("it failed %d times in a row: %s", FailuresInARow, r.Failed)
 	}
 	sentence := fmt.Sprintf("%s failed: %s", a.Name, r.Failed)

@@ -3,7 +3,6 @@ package compare
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/portlab/portlab/lab/stat"
 )
@@ -12,22 +11,20 @@ import (
 // latency, which is that of answered requests alone, is said to flatter it.
 const MostLost = 0.01
 
-// warnings say what casts doubt on the comparison, one sentence each.
+// warnings say what casts doubt on the comparison beside the noise, one
+// sentence each.
 func (c *Comparison) warnings() []string {
 	all := []string{}
 	add := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	if len(c.Rounds) > c.Stop.Done || c.Stop.Done < c.Stop.Planned && !slices.Contains(c.Stop.Looks, c.Stop.Done) {
 		add("The comparison did not come to its end: %s. What is here was measured before.", c.Stop.Reason)
 	}
-	if !c.Noise.Quiet {
-		add("The machine was noisy: %s", strings.Join(c.Noise.Findings, " "))
-	}
 	for _, a := range c.Arms {
 		if a.Absent != "" {
 			add("%s did not take part: %s", a.Name, a.Absent)
 		}
 		if failed, why := c.failures(a.Name); failed > 0 {
-			add("%d runs of %s failed, the first because: %s", failed, a.Name, why)
+			add("%s of %s failed, the first because: %s", counted(failed, "run"), a.Name, why)
 		}
 		if lost := c.values(a.Name, Loss); len(lost) > 0 && stat.Median(lost) > MostLost {
 			add("%s lost %.2g%% of its requests: its latency is that of the others alone.", a.Name, 100*stat.Median(lost))
@@ -37,6 +34,13 @@ func (c *Comparison) warnings() []string {
 		all = append(all, w)
 	}
 	return append(all, c.leftOut()...)
+}
+
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // failures are an arm's failed runs, and why the first one did.
@@ -71,9 +75,9 @@ func (c *Comparison) tooFew() string {
 	least := leastForInterval(c.Stop.LookAlpha)
 	switch {
 	case rounds < need:
-		return fmt.Sprintf("%d rounds are too few to tell any of %d arms apart, however different: it takes %d or more (--rounds).", rounds, arms, max(need, least))
+		return fmt.Sprintf("%s cannot tell any of %d arms apart, however different: it takes %d or more (--rounds).", counted(rounds, "round"), arms, max(need, least))
 	case rounds < least:
-		return fmt.Sprintf("%d rounds are too few for an interval: it takes %d or more (--rounds).", rounds, least)
+		return fmt.Sprintf("%s cannot give an interval: it takes %d or more (--rounds).", counted(rounds, "round"), least)
 	}
 	return ""
 }
