@@ -3,9 +3,11 @@ package scenarios_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,10 +24,13 @@ type explained struct {
 	Front lab.Front `json:"front"`
 	Shell []string  `json:"shell"`
 	Undo  []string  `json:"undo"`
+	// HostShell is the prefix of a command on the host, if it takes one.
+	HostShell string `json:"host_shell"`
 }
 
-// What explain prints, pasted into a shell, answers another machine; what it
-// prints to undo that leaves the machine as it was.
+// What explain prints, pasted into a shell, answers another machine, or the host
+// where that is all that the strategy serves; what it prints to undo that leaves
+// the machine as it was.
 func TestCommandsByHand(t *testing.T) {
 	inEachRuntime(t, func(t *testing.T, b scenarios.Bench) {
 		for _, s := range strategies.All() {
@@ -37,10 +42,19 @@ func TestCommandsByHand(t *testing.T) {
 				t.Run(fmt.Sprintf("%s-%d", s.Name(), ip), func(t *testing.T) {
 					supported(t, b, s.Name(), ip)
 					before := snapshot(t)
-					x, dir := explain(t, s.Name(), "--runtime", b.Runtime.Name(), "--ip", fmt.Sprint(int(ip))), workbench(t)
+					at := lab.External
+					if s.Needs().WhyNotFrom(at, ip) != "" {
+						at = lab.OnHost
+					}
+					x := explain(t, s.Name(), "--runtime", b.Runtime.Name(), "--ip", fmt.Sprint(int(ip)), "--vantage", string(at))
+					dir := workbench(t)
 					paste(t, dir, x.Shell)
-					if got := call(t, x); !strings.HasPrefix(got, "Hello from ") {
-						t.Errorf("another machine gets %q", got)
+					from := strings.Fields("ip netns exec " + x.Facts.Run.Object("client"))
+					if at == lab.OnHost {
+						from = strings.Fields(x.HostShell)
+					}
+					if got := call(t, from, x.Front.At(at)); !strings.HasPrefix(got, "Hello from ") {
+						t.Errorf("a client at %s gets %q", at, got)
 					}
 					paste(t, dir, x.Undo)
 					same(t, before)
@@ -101,14 +115,15 @@ func paste(t testing.TB, dir string, lines []string) {
 	}
 }
 
-// call asks the front from the external client's namespace until it answers.
-func call(t *testing.T, x explained) string {
+// call asks the front from a place, by the prefix of a command there, until it
+// answers.
+func call(t *testing.T, from []string, at netip.AddrPort) string {
 	t.Helper()
-	at := x.Front.At(lab.External)
 	var out []byte
 	var err error
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		curl := exec.Command("ip", "netns", "exec", x.Facts.Run.Object("client"), "curl", "-sS", "-m", "2", "http://"+at.String()+"/")
+		words := append(slices.Clone(from), "curl", "-sS", "-m", "2", "http://"+at.String()+"/")
+		curl := exec.Command(words[0], words[1:]...)
 		if out, err = curl.CombinedOutput(); err == nil {
 			return string(out)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,8 +19,8 @@ func (a *app) bpfCommand() *cobra.Command {
 		Use:   "bpf --hook HOOK --front ADDRESS:PORT --replica INSTANCE=ADDRESS:PORT",
 		Short: "attach a program that picks a replica, and hold it",
 		Long: `bpf attaches a program of BPF in the network namespace where it is started, and
-takes it away again when it is told to end. The replicas must listen by then;
-INSTANCE is the variable of that name that each was started with.
+takes it away again when it is told to end. It waits ten seconds for the replicas
+to listen. INSTANCE is the variable of that name that each was started with.
 
   --hook       reuseport-cbpf, reuseport-ebpf, sk-lookup or connect
   --method     random, rr (not reuseport-cbpf), or hash (sk-lookup only)
@@ -51,7 +52,17 @@ func holdProgram(ctx context.Context, p lab.BPFProgram) (err error) {
 	}
 	defer func() { err = errors.Join(err, ns.Close()) }()
 	bpf := kernel.NewHost(ns, nil).BPF()
-	if err := bpf.Attach(ctx, p); err != nil {
+	// By hand, replicas are started a moment ago.
+	const patience, pause = 10 * time.Second, 50 * time.Millisecond
+	err = bpf.Attach(ctx, p)
+	for end := time.Now().Add(patience); errors.Is(err, kernel.ErrNobodyListens) && time.Now().Before(end); err = bpf.Attach(ctx, p) {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(pause):
+		}
+	}
+	if err != nil {
 		return err
 	}
 	<-ctx.Done()

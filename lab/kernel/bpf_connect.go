@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -84,17 +85,18 @@ func (c *connectHook) namespaces(ctx context.Context, p lab.BPFProgram) (*ebpf.M
 	return m, nil
 }
 
-// cookies are those of the host's namespace and the replicas'.
+// cookies are those of the host's namespace and the replicas'. It is an error if
+// a replica has no process.
 func (c *connectHook) cookies(ctx context.Context, p lab.BPFProgram) ([]uint64, error) {
 	own, err := cookieOf(ctx, c.ns)
 	if err != nil {
 		return nil, err
 	}
-	cookies := []uint64{own}
 	everyone, err := pids()
 	if err != nil {
 		return nil, err
 	}
+	cookies, found := []uint64{own}, make([]bool, len(p.Replicas))
 	for _, pid := range everyone {
 		i := slices.IndexFunc(p.Replicas, func(r lab.Replica) bool { return r.Instance == instanceOf(pid) })
 		if i < 0 || runOf(pid) != p.Run && runOf(pid) != "" {
@@ -104,9 +106,13 @@ func (c *connectHook) cookies(ctx context.Context, p lab.BPFProgram) ([]uint64, 
 		if err != nil {
 			return nil, err
 		}
+		found[i] = found[i] || theirs
 		if theirs && !slices.Contains(cookies, cookie) {
 			cookies = append(cookies, cookie)
 		}
+	}
+	if i := slices.Index(found, false); i >= 0 {
+		return nil, fmt.Errorf("%s at %s: %w", p.Replicas[i].Instance, p.Replicas[i].Address, ErrNobodyListens)
 	}
 	return cookies, nil
 }
@@ -129,7 +135,7 @@ func cookieAt(ctx context.Context, pid int, address netip.Addr) (cookie uint64, 
 		own, err := net.InterfaceAddrs()
 		theirs = slices.ContainsFunc(own, func(a net.Addr) bool {
 			n, ok := a.(*net.IPNet)
-			return ok && n.IP.Equal(address.AsSlice())
+			return ok && (n.IP.Equal(address.AsSlice()) || n.IP.IsLoopback() && n.Contains(address.AsSlice()))
 		})
 		return err
 	})

@@ -80,7 +80,7 @@ func (l *lookup) admit(ctx context.Context, m *ebpf.Map, i uint32, transport str
 	}
 	defer giveBack(held)
 	if len(held) == 0 {
-		return fmt.Errorf("%s at %s %s: %w", r.Instance, transport, r.Address, errNobody)
+		return fmt.Errorf("%s at %s %s: %w", r.Instance, transport, r.Address, ErrNobodyListens)
 	}
 	if err := m.Put(i, uint64(held[0].Fd())); err != nil {
 		return bpfError("put a socket into a map", err)

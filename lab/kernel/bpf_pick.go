@@ -58,7 +58,8 @@ const turnLength = 4096
 // round of turnLength are rounded to it.
 func turnTable(shares []float64) []column {
 	length := len(shares)
-	for ; length < turnLength && !whole(shares, length); length++ {
+	for length < turnLength && !whole(shares, length) {
+		length++
 	}
 	credit := make([]float64, len(shares))
 	table := make([]column, length)

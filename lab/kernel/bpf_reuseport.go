@@ -63,9 +63,6 @@ func attachClassic(fd, n int) error {
 	return nil
 }
 
-// errNobody: no socket is there.
-var errNobody = errors.New("nobody listens there, or this user may not look at who does")
-
 // withMember does something with one socket of those that listen at an address.
 func withMember(ctx context.Context, ns *Namespace, transport string, at netip.AddrPort, do func(fd int) error) error {
 	held, err := borrow(ctx, ns, transport, at)
@@ -74,7 +71,7 @@ func withMember(ctx context.Context, ns *Namespace, transport string, at netip.A
 	}
 	defer giveBack(held)
 	if len(held) == 0 {
-		return fmt.Errorf("%s %s: %w", transport, at, errNobody)
+		return fmt.Errorf("%s %s: %w", transport, at, ErrNobodyListens)
 	}
 	return do(int(held[0].Fd()))
 }
@@ -86,7 +83,7 @@ func detachGroups(ctx context.Context, ns *Namespace, p lab.BPFProgram) error {
 		err := withMember(ctx, ns, p.Transport, at, func(fd int) error {
 			return os.NewSyscallError("SO_DETACH_REUSEPORT_BPF", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_REUSEPORT_BPF, 0))
 		})
-		if errors.Is(err, errNobody) || errors.Is(err, unix.ENOENT) {
+		if errors.Is(err, ErrNobodyListens) || errors.Is(err, unix.ENOENT) {
 			continue // the group is gone with its program, or has none
 		}
 		errs = append(errs, err)

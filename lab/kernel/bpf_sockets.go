@@ -23,6 +23,9 @@ type heldSocket struct {
 	inode    uint64
 }
 
+// ErrNobodyListens says that a program of BPF finds no socket of a replica's.
+var ErrNobodyListens = errors.New("no process of a replica's listens there, or this user may not look at it")
+
 // borrow gives the sockets on which others listen at an address, whoever holds
 // them, by pidfd_getfd(2). It may look only at processes that this user may
 // trace (ptrace(2)).
@@ -77,7 +80,7 @@ func borrowFor(ctx context.Context, ns *Namespace, transport string, at netip.Ad
 		i := slices.IndexFunc(held, func(s heldSocket) bool { return s.instance == r.Instance })
 		if i < 0 {
 			giveBack(append(held, own...))
-			return nil, fmt.Errorf("%s does not listen on %s %s, or this user may not look at its process", r.Instance, transport, at)
+			return nil, fmt.Errorf("%s at %s %s: %w", r.Instance, transport, at, ErrNobodyListens)
 		}
 		own = append(own, held[i])
 		held = slices.Delete(held, i, i+1)

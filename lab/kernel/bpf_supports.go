@@ -25,7 +25,7 @@ func (b *bpf) Supports(ctx context.Context, hook lab.BPFHook, ip lab.Family) err
 	case lab.BPFReuseportClassic:
 		return b.tryClassic(ctx, loopback)
 	case lab.BPFReuseport:
-		return tryProgram(p, ebpf.ReusePortSockArray, func(k *picker, m *ebpf.Map) *ebpf.ProgramSpec { return reuseportProgram(k, m) })
+		return tryProgram(p, ebpf.ReusePortSockArray, reuseportProgram)
 	case lab.BPFLookup:
 		return tryProgram(p, ebpf.SockMap, func(k *picker, m *ebpf.Map) *ebpf.ProgramSpec { return lookupProgram(k, m, p) })
 	case lab.BPFConnect:

@@ -136,12 +136,12 @@ func TestReuseportWantsAListeningReplica(t *testing.T) {
 		Name: "front", Hook: lab.BPFReuseport, Method: lab.MethodTurn, Transport: "tcp", Front: fronts[lab.IPv4],
 		Replicas: append(s.replicas, lab.Replica{Instance: "bar", Weight: 1}),
 	}
-	if err := b.Attach(t.Context(), p); err == nil || !strings.Contains(err.Error(), "bar does not listen on tcp 127.0.0.9:8080") {
+	if err := b.Attach(t.Context(), p); err == nil || !strings.Contains(err.Error(), "bar at tcp 127.0.0.9:8080: no process") {
 		t.Errorf("%v, want that bar does not listen", err)
 	}
 	p.Hook = lab.BPFReuseportClassic
 	p.Method, p.Transport = lab.MethodRandom, "udp"
-	if err := b.Attach(t.Context(), p); !errors.Is(err, errNobody) {
+	if err := b.Attach(t.Context(), p); !errors.Is(err, ErrNobodyListens) {
 		t.Errorf("%v, want that nobody listens", err)
 	}
 }

@@ -10,16 +10,17 @@ import (
 )
 
 func TestGroupPath(t *testing.T) {
-	const mounts = `24 18 0:21 / /sys/fs/cgroup rw shared:4 - tmpfs tmpfs rw
-30 24 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
-33 24 0:29 / /sys/fs/cgroup/unified rw,nosuid shared:9 - cgroup2 cgroup2 rw
-`
+	const (
+		old    = "30 24 0:26 / /sys/fs/cgroup/memory rw - cgroup none rw,memory\n"
+		mounts = "24 18 0:21 / /sys/fs/cgroup rw shared:4 - tmpfs none rw\n" + old +
+			"33 24 0:29 / /sys/fs/cgroup/unified rw,nosuid shared:9 - cgroup2 none rw\n"
+	)
 	for name, c := range map[string]struct{ mounts, groups, want string }{
 		"beside version 1": {mounts, "4:memory:/a\n0::/\n", "/sys/fs/cgroup/unified"},
 		"below":            {mounts, "0::/user.slice/session-1.scope\n", "/sys/fs/cgroup/unified/user.slice/session-1.scope"},
 		"root of a part":   {"33 24 0:29 /part /cg rw - cgroup2 none rw\n", "0::/part/own\n", "/cg/own"},
 		"other part":       {"33 24 0:29 /part /cg rw - cgroup2 none rw\n", "0::/own\n", ""},
-		"not mounted":      {"30 24 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n", "0::/own\n", ""},
+		"not mounted":      {old, "0::/own\n", ""},
 	} {
 		own, ok := groupOf(c.groups)
 		if !ok {
