@@ -112,8 +112,8 @@ func overTimeChart(f frame, t *timeline) (*chart, error) {
 	}
 	low, high := t.latencies()
 	c.seconds(t)
-	c.Y.Min, c.Y.Max = milliseconds(low)/1.3, milliseconds(high)*1.3
-	c.Y.Scale, c.Y.Tick.Marker = plot.LogScale{}, decades{}
+	c.Y.Min, c.Y.Max = math.Log10(milliseconds(low)/1.3), math.Log10(milliseconds(high)*1.3)
+	c.Y.Tick.Marker = powers{}
 	return c, nil
 }
 
@@ -134,7 +134,7 @@ func (c *chart) seconds(t *timeline) {
 	c.X.Tick.Marker = evenly{}
 }
 
-// unbroken are the points of a quantile, a list for each piece of time
+// unbroken are the points of a quantile, as decimal logarithms of ms, a list for each piece of time
 // in which requests were answered.
 func (t *timeline) unbroken(of func(lab.Quantiles) time.Duration) []plotter.XYs {
 	var all []plotter.XYs
@@ -148,7 +148,7 @@ func (t *timeline) unbroken(of func(lab.Quantiles) time.Duration) []plotter.XYs 
 			all, broken = append(all, nil), false
 		}
 		last := len(all) - 1
-		all[last] = append(all[last], plotter.XY{X: t.middle(i).Seconds(), Y: milliseconds(of(s.latency))})
+		all[last] = append(all[last], plotter.XY{X: t.middle(i).Seconds(), Y: math.Log10(milliseconds(of(s.latency)))})
 	}
 	return all
 }
