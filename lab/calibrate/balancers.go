@@ -49,7 +49,7 @@ func Kubernetes() Balancer {
 // Turns is round robin of k replicas by workers, each of which keeps its own
 // turn and gets each connection with the same probability.
 func Turns(k, workers int) Balancer {
-	return Balancer{Name: fmt.Sprintf("round robin, %d replicas, workers: %d", k, workers), Null: lab.RoundRobin, Workers: workers,
+	return Balancer{Name: fmt.Sprintf("round robin of %d, workers: %d", k, workers), Null: lab.RoundRobin, Workers: workers,
 		Expected: equal(k), True: equal(k),
 		make: oneByOne(func(rng *rand.Rand) func(int) int {
 			turn := make([]int, workers)
@@ -122,7 +122,7 @@ func LeastBusy(k, clients int) Balancer {
 
 // Sticky sends all connections of a source to one replica, chosen at random.
 func Sticky(k, sources int) Balancer {
-	return Balancer{Name: fmt.Sprintf("sticky, %d sources", sources), Null: lab.HashAddress, Expected: equal(k), True: equal(k),
+	return Balancer{Name: fmt.Sprintf("sticky, sources: %d", sources), Null: lab.HashAddress, Expected: equal(k), True: equal(k),
 		make: func(rng *rand.Rand, n int) lab.SampleList {
 			all, home, address := make(lab.SampleList, n), make([]int, sources), make([]netip.Addr, sources)
 			for s, a := 0, client; s < sources; s, a = s+1, a.Next() {

@@ -79,7 +79,7 @@ func judgements() []judgement {
 // What bounds the work of a row: in how many runs the pattern is looked for, and
 // how many connections all runs together have.
 const (
-	looked  = 20
+	looked  = 10
 	maxWork = 1_000_000
 )
 

@@ -11,7 +11,7 @@ import (
 func TestPowerIsNearTheory(t *testing.T) {
 	all := searches()
 	rows := make([]Power, len(all))
-	each(len(all), func(i int) { rows[i] = all[i].power(500, 1) })
+	each(len(all), func(i int) { rows[i] = all[i].power(300, 1) })
 	compared := 0
 	for _, r := range rows {
 		if r.Ideal == nil {
