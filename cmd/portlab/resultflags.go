@@ -51,9 +51,13 @@ func claimHelp() string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// output is where the report is to go: nowhere, if there is to be none.
-func (f *resultFlags) output(name string, none bool) (*output, error) {
-	return planOutput(f.out, f.noReport || none, name, time.Now())
+// output is where the report is to go: nowhere, if there is to be none. A dry run
+// has no result, and so none of its forms.
+func (f *resultFlags) output(name string, dryRun bool) (*output, error) {
+	if dryRun && *f.format != formatText && *f.format != formatJSON {
+		return nil, lab.Usagef("--dry-run prints what would be done, and not a result: use --format text or json")
+	}
+	return planOutput(f.out, f.noReport || dryRun, name, time.Now())
 }
 
 func (f *resultFlags) check() error {
