@@ -76,6 +76,19 @@ func TestSequentialSharesInAnyOrder(t *testing.T) {
 	}
 }
 
+// Where one instance is slow, its answers come after those of the others: to
+// end the load on what came first would call it starved.
+func TestSequentialSharesWaitForTheSlow(t *testing.T) {
+	all := answers(byLaw(16, 600, evenly(2)...))
+	late := slices.Clone(all)
+	slices.SortStableFunc(late, func(a, b lab.Sample) int { return strings.Compare(b.Instance, a.Instance) }) // foo before bar
+	seen, _ := untilSettled(equal(2), lab.Random, late, shares)
+	slices.SortFunc(seen, func(a, b lab.Sample) int { return a.Request - b.Request })
+	if v := judge(t, shares, settling(lab.Random, equal(2), seen)); v.Outcome != lab.Held {
+		t.Errorf("%s after %d: %s", v.Outcome, len(seen), v.Sentence)
+	}
+}
+
 func TestSequentialSharesCountDrawsAlone(t *testing.T) {
 	all := answers(byLaw(13, 100, evenly(2)...))
 	again := twice(all, func(int) bool { return true })
