@@ -96,25 +96,30 @@ func (c *connectHook) cookies(ctx context.Context, p lab.BPFProgram) ([]uint64, 
 	if err != nil {
 		return nil, err
 	}
-	cookies, found := []uint64{own}, make([]bool, len(p.Replicas))
+	missing := map[string]lab.Replica{}
+	for _, r := range p.Replicas {
+		missing[r.Instance] = r
+	}
+	cookies := []uint64{own}
 	for _, pid := range everyone {
-		i := slices.IndexFunc(p.Replicas, func(r lab.Replica) bool { return r.Instance == instanceOf(pid) })
-		if i < 0 || runOf(pid) != p.Run && runOf(pid) != "" {
+		r, one := missing[instanceOf(pid)]
+		if run := runOf(pid); !one || run != p.Run && run != "" {
 			continue
 		}
-		cookie, theirs, err := cookieAt(ctx, pid, p.Replicas[i].Address.Addr())
+		cookie, theirs, err := cookieAt(ctx, pid, r.Address.Addr())
 		if err != nil {
 			return nil, err
 		}
-		found[i] = found[i] || theirs
-		if theirs && !slices.Contains(cookies, cookie) {
+		if theirs {
+			delete(missing, r.Instance)
 			cookies = append(cookies, cookie)
 		}
 	}
-	if i := slices.Index(found, false); i >= 0 {
-		return nil, fmt.Errorf("%s at %s: %w", p.Replicas[i].Instance, p.Replicas[i].Address, ErrNobodyListens)
+	for _, r := range missing {
+		return nil, fmt.Errorf("%s at %s: %w", r.Instance, r.Address, ErrNobodyListens)
 	}
-	return cookies, nil
+	slices.Sort(cookies)
+	return slices.Compact(cookies), nil
 }
 
 // runOf is the run that a process says it belongs to; empty if it says nothing.

@@ -61,31 +61,33 @@ func attachLink(l **link.RawLink, target int, program *ebpf.Program, to ebpf.Att
 
 // sockets makes a map of the replicas' sockets, each wherever it listens.
 func (l *lookup) sockets(ctx context.Context, p lab.BPFProgram) (*ebpf.Map, error) {
+	at := make([]netip.AddrPort, len(p.Replicas))
+	for i, r := range p.Replicas {
+		at[i] = r.Address
+	}
+	held, err := borrow(ctx, l.ns, p.Transport, at...)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack(held)
+	by := map[netip.AddrPort]heldSocket{}
+	for _, s := range held {
+		by[s.address] = s
+	}
 	m, err := newMap(ebpf.MapSpec{Type: ebpf.SockMap, KeySize: 4, ValueSize: 8, MaxEntries: uint32(len(p.Replicas))})
 	if err != nil {
 		return nil, err
 	}
 	for i, r := range p.Replicas {
-		if err := l.admit(ctx, m, uint32(i), p.Transport, r); err != nil {
-			return nil, errors.Join(err, m.Close())
+		s, there := by[r.Address]
+		if !there {
+			return nil, errors.Join(fmt.Errorf("%s at %s %s: %w", r.Instance, p.Transport, r.Address, ErrNobodyListens), m.Close())
+		}
+		if err := m.Put(uint32(i), uint64(s.Fd())); err != nil {
+			return nil, errors.Join(bpfError("put a socket into a map", err), m.Close())
 		}
 	}
 	return m, nil
-}
-
-func (l *lookup) admit(ctx context.Context, m *ebpf.Map, i uint32, transport string, r lab.Replica) error {
-	held, err := borrow(ctx, l.ns, transport, r.Address)
-	if err != nil {
-		return err
-	}
-	defer giveBack(held)
-	if len(held) == 0 {
-		return fmt.Errorf("%s at %s %s: %w", r.Instance, transport, r.Address, ErrNobodyListens)
-	}
-	if err := m.Put(i, uint64(held[0].Fd())); err != nil {
-		return bpfError("put a socket into a map", err)
-	}
-	return nil
 }
 
 func (l *lookup) detach(context.Context) error {

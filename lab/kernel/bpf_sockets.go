@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,24 +21,29 @@ import (
 type heldSocket struct {
 	*os.File
 	instance string // of the replica; empty if its process does not say
+	address  netip.AddrPort
 	inode    uint64
 }
 
 // ErrNobodyListens says that a program of BPF finds no socket of a replica's.
 var ErrNobodyListens = errors.New("no process of a replica's listens there, or this user may not look at it")
 
-// borrow gives the sockets on which others listen at an address, whoever holds
-// them, by pidfd_getfd(2). It may look only at processes that this user may
+// borrow gives the sockets on which others listen at these addresses, whoever
+// holds them, by pidfd_getfd(2). It may look only at processes that this user may
 // trace (ptrace(2)).
-func borrow(ctx context.Context, ns *Namespace, transport string, at netip.AddrPort) (held []heldSocket, err error) {
+func borrow(ctx context.Context, ns *Namespace, transport string, at ...netip.AddrPort) (held []heldSocket, err error) {
 	all, err := listeners(ctx, ns, transport)
 	if err != nil {
 		return nil, err
 	}
-	wanted := map[uint64]bool{}
+	asked := map[netip.AddrPort]bool{}
+	for _, a := range at {
+		asked[a] = true
+	}
+	wanted := map[uint64]netip.AddrPort{}
 	for _, l := range all {
-		if l.port == at.Port() && l.address == at.Addr() {
-			wanted[l.inode] = true
+		if a := netip.AddrPortFrom(l.address, l.port); asked[a] {
+			wanted[l.inode] = a
 		}
 	}
 	if len(wanted) == 0 {
@@ -49,7 +55,8 @@ func borrow(ctx context.Context, ns *Namespace, transport string, at netip.AddrP
 	}
 	for _, pid := range everyone {
 		for fd, inode := range socketsOf(pid) {
-			if !wanted[inode] {
+			address, ours := wanted[inode]
+			if !ours {
 				continue
 			}
 			s, err := duplicate(pid, fd)
@@ -60,11 +67,11 @@ func borrow(ctx context.Context, ns *Namespace, transport string, at netip.AddrP
 				giveBack(held)
 				return nil, privileged(fmt.Sprintf("take a socket of process %d", pid), err)
 			}
-			held = append(held, heldSocket{File: s, instance: instanceOf(pid), inode: inode})
+			held = append(held, heldSocket{File: s, instance: instanceOf(pid), address: address, inode: inode})
 			delete(wanted, inode)
 		}
 	}
-	slices.SortFunc(held, func(a, b heldSocket) int { return int(a.inode) - int(b.inode) })
+	slices.SortFunc(held, func(a, b heldSocket) int { return cmp.Compare(a.inode, b.inode) })
 	return held, nil
 }
 
