@@ -11,6 +11,7 @@ type digest struct {
 	*compare.Comparison
 	summaries map[[2]string]compare.Summary // by arm and metric
 	pairs     map[[3]string]compare.Pair    // by both arms, as they are held, and metric
+	links     []string                      // folders that the Markdown links to, numbered from 1
 }
 
 func digestOf(c *compare.Comparison) *digest {

@@ -27,6 +27,7 @@ func ComparisonMarkdown(w io.Writer, c *compare.Comparison) error {
 	p.absentArms(d)
 	p.environment(d.Environment)
 	p.repeat(d)
+	p.definitions(d)
 	_, err := io.WriteString(w, strings.TrimRight(p.String(), "\n")+"\n")
 	return err
 }

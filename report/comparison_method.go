@@ -101,7 +101,7 @@ func (p *page) runs(d *digest) {
 	for _, arm := range d.present() {
 		row := []string{cell(arm)}
 		for _, r := range d.Rounds {
-			row = append(row, runCell(r, arm, metric))
+			row = append(row, d.runCell(r, arm, metric))
 		}
 		g.add(row...)
 	}
@@ -114,7 +114,7 @@ func (p *page) runs(d *digest) {
 	p.list(items)
 }
 
-func runCell(r compare.Round, arm string, m compare.Metric) string {
+func (d *digest) runCell(r compare.Round, arm string, m compare.Metric) string {
 	for _, run := range r.Runs {
 		if run.Arm != arm {
 			continue
@@ -122,11 +122,11 @@ func runCell(r compare.Round, arm string, m compare.Metric) string {
 		v, ok := run.Values[m.Name]
 		switch {
 		case run.Failed != "":
-			return linked("failed", run.Folder)
+			return d.linked("failed", run.Folder)
 		case ok:
-			return linked(measured(v, m.Unit), run.Folder)
+			return d.linked(measured(v, m.Unit), run.Folder)
 		}
-		return linked(cell(string(run.ID)), run.Folder)
+		return d.linked(cell(string(run.ID)), run.Folder)
 	}
 	return none
 }

@@ -1,10 +1,6 @@
 package report
 
-import (
-	"fmt"
-	"path"
-	"strings"
-)
+import "fmt"
 
 // mostUnsettled bounds the list of pairs that cannot be told apart.
 const mostUnsettled = 12
@@ -44,26 +40,4 @@ func (p *page) pairs(d *digest) {
 		items = append(items, fmt.Sprintf("And %s more pairs: %s has them.", whole(more), pairsFile))
 	}
 	p.list(items)
-}
-
-// linked makes words a link to the report in a run's folder, if there is one.
-func linked(words, folder string) string {
-	if folder == "" {
-		return words
-	}
-	return "[" + words + "](" + linkTo(path.Join(folder, reportFile)) + ")"
-}
-
-// linkTo writes a relative path as the destination of a link: what is not
-// plain is escaped (RFC 3986, 2.1).
-func linkTo(to string) string {
-	var b strings.Builder
-	for _, c := range []byte(to) {
-		if strings.IndexByte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/=,+", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -237,5 +238,31 @@ func TestComparisonPageHasPlotsTablesAndLinks(t *testing.T) {
 	}
 	if names := sortedKeys(files); !slices.Contains(names, forestFile) {
 		t.Errorf("the files are %v", names)
+	}
+}
+
+// Every run that was kept and every trait that a run shows is linked to.
+func TestEveryRunIsLinkedTo(t *testing.T) {
+	c := noisyContest()
+	files, err := comparisonFiles(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var folders []string
+	for _, r := range c.Rounds {
+		for _, run := range r.Runs {
+			folders = append(folders, run.Folder)
+		}
+	}
+	for _, found := range c.Traits {
+		folders = append(folders, found.Folder)
+	}
+	for _, folder := range folders {
+		if link := `href="` + folder + `/report.html"`; folder != "" && !strings.Contains(string(files[pageFile]), link) {
+			t.Errorf("there is no link to %s", folder)
+		}
+	}
+	if left := regexp.MustCompile(`\]\[\d+\]`).FindString(string(files[pageFile])); left != "" {
+		t.Errorf("a link by number leads nowhere: %s", left)
 	}
 }

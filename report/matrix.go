@@ -63,7 +63,7 @@ func (p *page) matrix(d *digest) {
 	for _, arm := range arms {
 		row := []string{cell(arm)}
 		for _, name := range names {
-			row = append(row, traitCell(d.TraitsOf(arm, name)))
+			row = append(row, d.traitCell(d.TraitsOf(arm, name)))
 		}
 		g.add(row...)
 	}
@@ -79,7 +79,7 @@ func (p *page) matrix(d *digest) {
 }
 
 // traitCell shows what was found, all of it where it contradicts itself.
-func traitCell(found []compare.Trait) string {
+func (d *digest) traitCell(found []compare.Trait) string {
 	if len(found) == 0 {
 		return none
 	}
@@ -88,7 +88,7 @@ func traitCell(found []compare.Trait) string {
 	}
 	var parts []string
 	for _, t := range found {
-		parts = append(parts, linked(cell(orWord(t.Value, t.Answer)), t.Folder))
+		parts = append(parts, d.linked(cell(orWord(t.Value, t.Answer)), t.Folder))
 	}
 	if len(parts) > 1 {
 		return "contradictory: " + strings.Join(parts, ", ")

@@ -8,8 +8,8 @@ import (
 )
 
 // Fold computes all that follows from the rounds: the metrics that occur, the
-// summaries, the pairs, the noise and the warnings. It can be called again on a comparison
-// that was read from JSON.
+// summaries, the pairs, the noise, the warnings, and with traits the advice. It
+// can be called again on a comparison that was read from JSON.
 func (c *Comparison) Fold() {
 	c.Baselines = []string{}
 	for _, a := range c.Arms {
@@ -27,6 +27,7 @@ func (c *Comparison) Fold() {
 	}
 	c.Noise = c.noise()
 	c.Warnings = c.warnings()
+	c.Advice = Advise(c)
 }
 
 // measured are the names of the arms with a run that did not fail, in order.

@@ -40,8 +40,23 @@ func Survey(ctx context.Context, cfg Config, c *Comparison) error {
 		}
 		c.Traits = append(c.Traits, declared(a.Name, cfg.Contenders[i].Strategy)...)
 	}
-	c.Advice = Advise(c)
+	c.Fold() // which counts the traits in
 	return nil
+}
+
+// contradictions are where what was measured is not what a strategy is meant
+// to do. A hash may well be skewed: one client may have one address.
+func (c *Comparison) contradictions() []string {
+	var all []string
+	for _, a := range c.Arms {
+		even := a.Null == lab.Random || a.Null == lab.RoundRobin
+		for _, t := range c.TraitsOf(a.Name, TraitBalance) {
+			if even && t.Answer == No {
+				all = append(all, fmt.Sprintf("%s is meant to spread connections by its shares (%s), and does not: %s", a.Name, a.Null, t.Detail))
+			}
+		}
+	}
+	return all
 }
 
 // survey is one under way.

@@ -251,3 +251,16 @@ func TestTraitsOfTheRoundsAreTheMedians(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatContradictsADeclarationIsAWarning(t *testing.T) {
+	c := &Comparison{
+		Arms: []Arm{{Name: "naive", Null: lab.Random}, {Name: "dnat", Null: lab.Random}, {Name: "sticky", Null: lab.Hash}},
+		Traits: []Trait{
+			{Arm: "naive", Name: TraitBalance, Answer: No, Detail: "the last one gets 38.7%."},
+			{Arm: "dnat", Name: TraitBalance, Answer: Yes}, {Arm: "sticky", Name: TraitBalance, Answer: No},
+		},
+	}
+	if w := c.contradictions(); len(w) != 1 || !strings.Contains(w[0], "naive is meant to spread") || !strings.Contains(w[0], "38.7%") {
+		t.Errorf("%q", w)
+	}
+}

@@ -33,7 +33,7 @@ func (c *Comparison) warnings() []string {
 	if w := c.tooFew(); w != "" {
 		all = append(all, w)
 	}
-	return append(all, c.leftOut()...)
+	return slices.Concat(all, c.leftOut(), c.contradictions())
 }
 
 func counted(n int, thing string) string {
