@@ -11,7 +11,7 @@ import (
 	"github.com/portlab/portlab/lab/calibrate"
 )
 
-// writeCalibration writes a calibration for people, at most 100 columns wide.
+// writeCalibration writes a calibration for people.
 func writeCalibration(w io.Writer, r *calibrate.Report) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "False alarms where nothing is wrong: %d runs of each kind, fewer where a run is costly; seed %d\n", r.Runs, r.Seed)
