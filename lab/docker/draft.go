@@ -51,11 +51,11 @@ func replicaAt(spec lab.FleetSpec, l layout, front lab.Front, i int) lab.Replica
 		r.Address = netip.AddrPortFrom(l.replica(0), port)
 	case lab.HostNetns:
 		r.Address = front.At(lab.OnHost)
-		if spec.OwnPorts {
-			r.Address = front.Beside(i)
-		}
 		if !front.Address.IsValid() {
 			r.Address = front.At(lab.Localhost)
+		}
+		if spec.OwnPorts {
+			r.Address = netip.AddrPortFrom(r.Address.Addr(), front.Beside(i).Port())
 		}
 	default:
 		r.Address = netip.AddrPortFrom(l.replica(i), port)

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -72,6 +73,24 @@ func TestPublishedPortHasTheTransport(t *testing.T) {
 		if b.Facts.Transport != transport || !strings.Contains(line, " -e PROTOCOL="+protocol.Server()+" ") {
 			t.Errorf("protocol %q: %+v, %s", protocol, b.Facts, line)
 		}
+	}
+}
+
+// Where each replica has a port of its own on the host, it is told which, and
+// where it is looked for is there.
+func TestReplicaIsToldItsOwnPort(t *testing.T) {
+	spec := lab.FleetSpec{Run: "aaaaaa", Replicas: 3, Placement: lab.HostNetns, OwnPorts: true}
+	b := draft(spec, layoutOf(0), 8080)
+	ports := map[string]bool{"8080": true}
+	for i, p := range containersOf(spec, layoutOf(0), b) {
+		env := map[string]string{}
+		for _, e := range p.env {
+			env[e[0]] = e[1]
+		}
+		if at := net.JoinHostPort(env["HOST"], env["PORT"]); at != b.Replicas[i].Address.String() || ports[env["PORT"]] {
+			t.Errorf("%s listens at %s and is looked for at %s", p.instance, at, b.Replicas[i].Address)
+		}
+		ports[env["PORT"]] = true
 	}
 }
 
