@@ -6,10 +6,8 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"os/signal"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -18,9 +16,7 @@ import (
 
 // proxy is a reverse proxy that listens.
 type proxy struct {
-	path      string // of its configuration
-	config    ProxyConfig
-	log       *log.Logger
+	follower
 	listeners []net.Listener
 	current   atomic.Pointer[pool]
 	drainer   drainer
@@ -74,7 +70,8 @@ func listenProxy(ctx context.Context, path string, logTo io.Writer) (*proxy, err
 	if err != nil {
 		return nil, err
 	}
-	p := &proxy{path: path, config: c, listeners: open.streams, log: log.New(logTo, "proxy: ", 0)}
+	p := &proxy{listeners: open.streams}
+	p.follower = follower{path: path, config: c, log: log.New(logTo, "proxy: ", 0), use: p.use}
 	p.current.Store(newPool(c.Upstreams, p.log))
 	p.log.Printf("listening on %s, upstreams %s", join(open.addresses()), names(c.Upstreams))
 	return p, nil
@@ -84,8 +81,8 @@ func listenProxy(ctx context.Context, path string, logTo io.Writer) (*proxy, err
 // signal.
 func (p *proxy) serve(ctx context.Context, signals <-chan os.Signal) error {
 	following, stop := context.WithCancel(ctx)
-	var follower sync.WaitGroup
-	follower.Go(func() { p.follow(following, signals) })
+	var reloading sync.WaitGroup
+	reloading.Go(func() { p.follow(following, signals) })
 	hs := &http.Server{
 		Handler:           p,
 		Protocols:         new(http.Protocols),
@@ -100,20 +97,9 @@ func (p *proxy) serve(ctx context.Context, signals <-chan os.Signal) error {
 		p.log.Printf("draining for at most %v: %v", DefaultDrainTimeout, context.Cause(ctx))
 	})
 	stop()
-	follower.Wait()
+	reloading.Wait()
 	p.current.Load().retire()
 	return err
-}
-
-func (p *proxy) follow(ctx context.Context, signals <-chan os.Signal) {
-	for {
-		select {
-		case <-signals:
-			p.reload()
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // ServeHTTP forwards a request to the upstreams of the moment.
@@ -121,28 +107,5 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.current.Load().ServeHTTP(w, r)
 }
 
-// reload reads the configuration again. Only follow calls it, so that config
-// needs no lock.
-func (p *proxy) reload() {
-	c, err := ReadProxyConfig(p.path)
-	if err != nil {
-		p.log.Printf("not reloaded, the old configuration stays: %v", err)
-		return
-	}
-	if !slices.Equal(c.Listen, p.config.Listen) {
-		p.log.Printf("not reloaded, the old configuration stays: \"listen\" cannot change from %s to %s while the proxy runs; start it again",
-			join(p.config.Listen), join(c.Listen))
-		return
-	}
-	p.config = c
-	p.current.Swap(newPool(c.Upstreams, p.log)).retire()
-	p.log.Printf("reloaded, upstreams %s", names(c.Upstreams))
-}
-
-func names(upstreams []Upstream) string {
-	var all []netip.AddrPort
-	for _, u := range upstreams {
-		all = append(all, u.Address)
-	}
-	return join(all)
-}
+// use has requests go to these upstreams from now on.
+func (p *proxy) use(upstreams []Upstream) { p.current.Swap(newPool(upstreams, p.log)).retire() }

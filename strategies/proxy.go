@@ -48,7 +48,8 @@ func (proxy) Weighted() {}
 // Workers is one: a single process keeps the turn.
 func (proxy) Workers() int { return 1 }
 
-// proxyConfig is the file that `portlab proxy --config` reads.
+// proxyConfig is the file that `portlab proxy --config` reads, and `portlab
+// tcp-proxy --config`.
 type proxyConfig struct {
 	Listen    []netip.AddrPort `json:"listen"`
 	Upstreams []proxyUpstream  `json:"upstreams"`
@@ -59,9 +60,10 @@ type proxyUpstream struct {
 	Weight  float64        `json:"weight"`
 }
 
-func (proxy) Steps(f lab.Facts, _ lab.Front, to []lab.Replica) ([]lab.Step, error) {
+// proxyConfigOf is the text of that file.
+func proxyConfigOf(f lab.Facts, to []lab.Replica) (string, error) {
 	if err := canProxy(f, to); err != nil {
-		return nil, err
+		return "", err
 	}
 	c := proxyConfig{Listen: f.SidecarListen}
 	for _, r := range to {
@@ -69,12 +71,20 @@ func (proxy) Steps(f lab.Facts, _ lab.Front, to []lab.Replica) ([]lab.Step, erro
 	}
 	text, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
-		return nil, fmt.Errorf("the proxy's configuration: %w", err)
+		return "", fmt.Errorf("the proxy's configuration: %w", err)
+	}
+	return string(text) + "\n", nil
+}
+
+func (proxy) Steps(f lab.Facts, _ lab.Front, to []lab.Replica) ([]lab.Step, error) {
+	text, err := proxyConfigOf(f, to)
+	if err != nil {
+		return nil, err
 	}
 	return []lab.Step{step.Sidecar{Sidecar: lab.Sidecar{
 		Name: "proxy", Program: "portlab",
 		Args:         []string{"proxy", "--config", lab.SidecarDir + "/proxy.json"},
-		Files:        map[string]string{"proxy.json": string(text) + "\n"},
+		Files:        map[string]string{"proxy.json": text},
 		ReloadSignal: syscall.SIGHUP,
 	}}}, nil
 }

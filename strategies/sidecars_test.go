@@ -265,5 +265,8 @@ func (w *world) follows(t *testing.T, s lab.Strategy, x *lab.Exposure) {
 
 // mayLose says why a strategy cannot take a replica away without a loss.
 var mayLose = map[string]string{
-	"docker-proxy": "a process for each replica ends with what waits for it and what it carries",
+	"docker-proxy":          forOneReplicaEach,
+	"socat":                 forOneReplicaEach,
+	"caddy":                 caddyReload,
+	"systemd-socket-proxyd": forOneReplicaEach,
 }

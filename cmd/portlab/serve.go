@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -82,21 +84,31 @@ func (a *app) pauseCommand() *cobra.Command {
 	}
 }
 
+// tcpProxyCommand is the project's own proxy of TCP connections, which the
+// strategy of that name starts.
+func (a *app) tcpProxyCommand() *cobra.Command {
+	return a.proxyOf("tcp-proxy", "run the proxy of TCP connections", servers.RunTCPProxy)
+}
+
 // proxyCommand is the project's own reverse proxy, which the strategy of that
 // name starts.
 func (a *app) proxyCommand() *cobra.Command {
+	return a.proxyOf("proxy", "run the reverse proxy", servers.RunProxy)
+}
+
+func (a *app) proxyOf(name, short string, run func(context.Context, string, io.Writer) error) *cobra.Command {
 	c := &cobra.Command{
-		Use:    "proxy --config FILE",
-		Short:  "run the reverse proxy",
+		Use:    name + " --config FILE",
+		Short:  short,
 		Hidden: true,
 		Args:   exactly(),
 	}
 	config := c.Flags().String("config", "", "file that says where it listens and who answers")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if strings.TrimSpace(*config) == "" {
-			return lab.Usagef("portlab proxy wants --config FILE")
+			return lab.Usagef("portlab %s wants --config FILE", name)
 		}
-		return servers.RunProxy(c.Context(), *config, a.stderr)
+		return run(c.Context(), *config, a.stderr)
 	}
 	return c
 }

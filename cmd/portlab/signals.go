@@ -19,7 +19,7 @@ func (i interrupt) Error() string { return "interrupted by " + unix.SignalName(i
 // configuration again on SIGHUP, and must live through it.
 func endingSignals(args []string) []os.Signal {
 	ending := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
-	if len(args) > 0 && args[0] == "proxy" {
+	if len(args) > 0 && (args[0] == "proxy" || args[0] == "tcp-proxy") {
 		return ending
 	}
 	return append(ending, syscall.SIGHUP)

@@ -35,7 +35,7 @@ func TestTheFirstSignalEndsTheContextAndTheSecondTheProcess(t *testing.T) {
 }
 
 func TestTheProxyLivesThroughSIGHUP(t *testing.T) {
-	for first, ends := range map[string]bool{"run": true, "serve": true, "proxy": false} {
+	for first, ends := range map[string]bool{"run": true, "serve": true, "proxy": false, "tcp-proxy": false} {
 		got := false
 		for _, s := range endingSignals([]string{first}) {
 			got = got || s == syscall.SIGHUP
