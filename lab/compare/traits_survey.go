@@ -129,7 +129,7 @@ func (s *survey) trial(x Contender) *lab.Trial {
 	t.Claims, t.Asked, t.Monitor = []lab.Claim{claim.NoLoss{}}, 0, nil
 	t.Command = s.cfg.Command
 	p := lab.DefaultPlan()
-	p.Requests, p.Concurrency, p.Timeout = traitRequests, 4, time.Second
+	p.Requests, p.Concurrency = traitRequests, 4
 	p.Seed, p.Path, p.Host = s.cfg.Seed+uint64(s.done), s.cfg.Trial.Plan.Path, s.cfg.Trial.Plan.Host
 	p.InstanceHeader, p.InstancePattern = s.cfg.Trial.Plan.InstanceHeader, s.cfg.Trial.Plan.InstancePattern
 	t.Plan = p
