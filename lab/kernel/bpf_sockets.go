@@ -32,22 +32,9 @@ var ErrNobodyListens = errors.New("no process of a replica's listens there, or t
 // holds them, by pidfd_getfd(2). It may look only at processes that this user may
 // trace (ptrace(2)).
 func borrow(ctx context.Context, ns *Namespace, transport string, at ...netip.AddrPort) (held []heldSocket, err error) {
-	all, err := listeners(ctx, ns, transport)
-	if err != nil {
+	wanted, err := listening(ctx, ns, transport, at)
+	if err != nil || len(wanted) == 0 {
 		return nil, err
-	}
-	asked := map[netip.AddrPort]bool{}
-	for _, a := range at {
-		asked[a] = true
-	}
-	wanted := map[uint64]netip.AddrPort{}
-	for _, l := range all {
-		if a := netip.AddrPortFrom(l.address, l.port); asked[a] {
-			wanted[l.inode] = a
-		}
-	}
-	if len(wanted) == 0 {
-		return nil, nil
 	}
 	everyone, err := pids()
 	if err != nil {
@@ -73,6 +60,25 @@ func borrow(ctx context.Context, ns *Namespace, transport string, at ...netip.Ad
 	}
 	slices.SortFunc(held, func(a, b heldSocket) int { return cmp.Compare(a.inode, b.inode) })
 	return held, nil
+}
+
+// listening are the sockets that listen at these addresses, by inode.
+func listening(ctx context.Context, ns *Namespace, transport string, at []netip.AddrPort) (map[uint64]netip.AddrPort, error) {
+	all, err := listeners(ctx, ns, transport)
+	if err != nil {
+		return nil, err
+	}
+	asked := map[netip.AddrPort]bool{}
+	for _, a := range at {
+		asked[a] = true
+	}
+	wanted := map[uint64]netip.AddrPort{}
+	for _, l := range all {
+		if a := netip.AddrPortFrom(l.address, l.port); asked[a] {
+			wanted[l.inode] = a
+		}
+	}
+	return wanted, nil
 }
 
 // borrowFor gives a socket of each replica at an address, in their order. It is
