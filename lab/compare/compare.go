@@ -29,7 +29,7 @@ func Compare(ctx context.Context, cfg Config) (*Comparison, error) {
 		err = e.rounds(ctx)
 	}
 	if err != nil {
-		e.c.Stop.Reason = fmt.Sprintf("ended in round %d: %v", max(len(e.c.Rounds), 1), err)
+		e.c.Stop.Reason = fmt.Sprintf("It ended in round %d: %v.", max(len(e.c.Rounds), 1), err)
 	}
 	e.c.Fold()
 	e.c.Verdicts = e.c.verdicts(&cfg)
@@ -138,7 +138,7 @@ func (e *engine) rounds(ctx context.Context) error {
 			return nil
 		}
 	}
-	e.c.Stop.Reason = fmt.Sprintf("all %d rounds that were planned are done", e.c.Stop.Done)
+	e.c.Stop.Reason = "All rounds that were planned are done."
 	return nil
 }
 

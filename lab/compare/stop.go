@@ -29,7 +29,7 @@ func (c *Comparison) mayStop(round int) bool {
 			return false
 		}
 	}
-	c.Stop.Reason = fmt.Sprintf("after round %d, a look fixed beforehand, every two arms were told apart or shown to be within %.0f%% of each other in %s",
+	c.Stop.Reason = fmt.Sprintf("After round %d, a look fixed beforehand, every two arms were told apart or shown to be within %.0f%% of each other in %s.",
 		round, 100*(Precision-1), strings.Join(deciding, " and "))
 	return true
 }

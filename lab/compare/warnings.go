@@ -17,7 +17,7 @@ func (c *Comparison) warnings() []string {
 	all := []string{}
 	add := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	if len(c.Rounds) > c.Stop.Done || c.Stop.Done < c.Stop.Planned && !slices.Contains(c.Stop.Looks, c.Stop.Done) {
-		add("The comparison did not come to its end: %s. What is here was measured before.", c.Stop.Reason)
+		add("The comparison did not come to its end. %s What is here was measured before.", c.Stop.Reason)
 	}
 	for _, a := range c.Arms {
 		if a.Absent != "" {
