@@ -154,7 +154,7 @@ func (a *app) compare(ctx context.Context, cfg compare.Config, r *comparing) err
 	stop := context.AfterFunc(ctx, func() { r.show.note("interrupted: taking everything back") })
 	defer stop()
 	for _, x := range cfg.Contenders {
-		if w, ok := x.Strategy.(lab.Warner); ok {
+		if w, ok := x.Strategy.(lab.Warner); ok && x.Absent == "" {
 			r.show.note("warning: " + w.Warning())
 		}
 	}
