@@ -64,6 +64,7 @@ func TestReplicasAnswerWhereTheyAreSaidTo(t *testing.T) {
 			"shared":         {Placement: lab.SharedNetns, ReusePort: true},
 			"host":           {Placement: lab.HostNetns, ReusePort: true},
 			"own ports":      {Placement: lab.HostNetns, OwnPorts: true},
+			"shared address": {Placement: lab.OwnNetns, SharedAddress: true},
 			"inherit":        {Placement: lab.OwnNetns, Inherit: lab.InheritOwn},
 			"shared sockets": {Placement: lab.OwnNetns, Inherit: lab.InheritShared},
 		} {
