@@ -29,10 +29,11 @@ func (connect4) About() lab.About {
 			"It knows nothing of a replica's health: until it is replaced, the share of a dead replica is refused.",
 		},
 		OverUDP: []string{
-			"A client that calls connect(2) is led once for its socket; one that sends with sendto(2) alone is not, for which Cilium has programs at sendmsg(2) and recvmsg(2) as well.",
+			"A client that calls connect(2) is led once for its socket and keeps to its replica, even to one that has gone.",
+			"For one that sends with sendto(2) alone there are programs at sendmsg(2) and recvmsg(2) as well, as Cilium has: each datagram is led anew, and its answer comes from the front.",
 		},
 		Sources: []string{
-			"https://docs.kernel.org/bpf/libbpf/program_types.html (cgroup/connect4, cgroup/connect6)",
+			"https://docs.kernel.org/bpf/libbpf/program_types.html (cgroup/connect4, cgroup/sendmsg4, cgroup/recvmsg4, and 6)",
 			"https://docs.cilium.io/en/stable/network/kubernetes/kubeproxy-free/#socket-loadbalancer-bypass-in-pod-namespace",
 			"cgroups(7)", "bpf-helpers(7): bpf_get_netns_cookie",
 		},

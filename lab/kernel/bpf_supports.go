@@ -74,18 +74,12 @@ func tryConnect(p lab.BPFProgram) error {
 	if err != nil {
 		return err
 	}
-	defer namespaces.Close()
-	targets, err := targetsOf(p.Replicas)
+	r, err := newRewriter(p, namespaces)
 	if err != nil {
 		return err
 	}
-	defer targets.Close()
-	k, err := newPicker(p.Method, p.Replicas)
-	if err != nil {
-		return err
-	}
-	defer k.Close()
-	program, err := load(connectProgram(k, namespaces, targets, p))
+	defer r.Close()
+	program, err := load(r.connect())
 	if err != nil {
 		return err
 	}

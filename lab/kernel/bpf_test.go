@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -209,6 +211,9 @@ func connectLeads(t *testing.T, s *bpfScene, ip lab.Family) {
 	for _, front := range fronts[ip] {
 		near(t, s.tally(t, front, 200), map[string]float64{"foo": .5, "bar": .5})
 	}
+	if s.transport == "udp" {
+		s.unconnected(t, fronts[ip][0])
+	}
 	elsewhere := newNamespace(t)
 	s.refused(t, elsewhere, fronts[ip][0])
 	p.Replicas = s.replicas[1:]
@@ -243,4 +248,29 @@ func TestProgramEndsWithItsHolder(t *testing.T) {
 			}))
 		})
 	}
+}
+
+// unconnected sends with sendto(2): answers of all come, and from the front.
+func (s *bpfScene) unconnected(t *testing.T, front netip.AddrPort) {
+	t.Helper()
+	var c net.PacketConn
+	no(t, s.ns.Do(t.Context(), func() (err error) {
+		c, err = net.ListenPacket("udp", netip.AddrPortFrom(front.Addr(), 0).String())
+		return err
+	}))
+	defer c.Close()
+	no(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	counts := map[string]int{}
+	for range 100 {
+		_, err := c.WriteTo([]byte("who"), net.UDPAddrFromAddrPort(front))
+		no(t, err)
+		text := make([]byte, 64)
+		n, from, err := c.ReadFrom(text)
+		no(t, err)
+		if from.String() != front.String() {
+			t.Fatalf("an answer comes from %s, want %s", from, front)
+		}
+		counts[string(text[:n])]++
+	}
+	near(t, counts, map[string]float64{"foo": .5, "bar": .5})
 }
