@@ -198,7 +198,7 @@ func pagePart(t *testing.T, s lab.Strategy) string {
 
 func byHand(t *testing.T, b *strings.Builder, s lab.Strategy) {
 	beside, alone := by(t, s, onEngine("k3f9a2")), by(t, s, bare("k3f9a2"))
-	e, explain := beside, "`portlab explain "+s.Name()+"` prints "
+	e, explain := beside, "`portlab explain "+s.Name()+reachable(s.Needs())+"` prints "
 	switch {
 	case len(beside.Steps)+len(alone.Steps) == 0:
 		fmt.Fprintf(b, "There is nothing to do beside starting the replicas: %show.\n", explain)
@@ -214,6 +214,21 @@ func byHand(t *testing.T, b *strings.Builder, s lab.Strategy) {
 		fmt.Fprintf(b, "For two replicas, once they run; %sit all with the addresses of this machine.\n\n", explain)
 	}
 	fmt.Fprintf(b, "```sh\n%s\n```\n\nAnd back:\n\n```sh\n%s\n```\n", strings.Join(e.Commands(), "\n"), strings.Join(e.Back(), "\n"))
+}
+
+// reachable is the flag with which a trial is from where it works, unless that is
+// from everywhere or from another machine.
+func reachable(n lab.Needs) string {
+	for _, v := range lab.Vantages() {
+		if n.WhyNotFrom(v, lab.IPv4) != "" {
+			continue
+		}
+		if v == lab.External {
+			return ""
+		}
+		return " --vantage " + string(v)
+	}
+	return ""
 }
 
 // by is what a strategy does for two replicas at a place.
