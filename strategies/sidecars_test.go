@@ -47,7 +47,10 @@ func TestMain(m *testing.M) {
 	for _, path := range built {
 		name := "PORTLAB_" + strings.ToUpper(strings.ReplaceAll(filepath.Base(path), "-", "_"))
 		if path, err = filepath.Abs(path); err == nil && os.Getenv(name) == "" {
-			os.Setenv(name, path)
+			err = os.Setenv(name, path)
+		}
+		if err != nil {
+			panic(err)
 		}
 	}
 	labtest.Main(m)
@@ -96,7 +99,11 @@ func (w *world) get(ctx context.Context, from *kernel.Namespace, front netip.Add
 			return w.open(ctx, from, netip.Addr{}, front)
 		},
 	}}
-	res, err := client.Get("http://" + front.String() + "/")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+front.String()+"/", nil)
+	if err != nil {
+		return "", err
+	}
+	res, err := client.Do(req)
 	if err != nil {
 		return "", err
 	}
