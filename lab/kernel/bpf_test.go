@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/portlab/portlab/lab"
@@ -113,6 +114,11 @@ func TestReuseportTakesTurns(t *testing.T) {
 		if got := s.tally(t, fronts[ip][0], 30); got["bar"] != 15 || got["baz"] != 15 {
 			t.Errorf("%v, want 15 of bar and of baz", got)
 		}
+		for at, g := range b.attached[p.Name].(*reuseportGroups).groups {
+			if err := g.sockets.Lookup(uint32(0), new(uint64)); len(g.slots) != 2 || !errors.Is(err, ebpf.ErrKeyNotExist) {
+				t.Errorf("%s: the slot of the one that is left out is not free: %v, %v", at, g.slots, err)
+			}
+		}
 		// One that comes back, and weights.
 		p.Replicas = append([]lab.Replica{}, s.replicas...)
 		p.Replicas[0].Weight = 3
@@ -174,8 +180,7 @@ func lookupLeads(t *testing.T, s *bpfScene, ip lab.Family, method string) {
 	for _, at := range fronts[ip] {
 		near(t, s.tally(t, at, 300), map[string]float64{"foo": 1. / 3, "bar": 1. / 3, "baz": 1. / 3})
 	}
-	other := netip.AddrPortFrom(fronts[ip][0].Addr(), 8081)
-	s.refused(t, s.ns, other)
+	s.onlyTheFront(t, ip)
 	p.Replicas = append([]lab.Replica{}, s.replicas[1:]...)
 	p.Replicas[0].Weight = 3
 	no(t, b.Replace(t.Context(), p))
@@ -186,6 +191,15 @@ func lookupLeads(t *testing.T, s *bpfScene, ip lab.Family, method string) {
 	}
 	no(t, b.Detach(t.Context(), p.Name))
 	s.refused(t, s.ns, fronts[ip][0])
+}
+
+// onlyTheFront asks beside the front: at another port, and at another address.
+func (s *bpfScene) onlyTheFront(t *testing.T, ip lab.Family) {
+	t.Helper()
+	s.refused(t, s.ns, netip.AddrPortFrom(fronts[ip][0].Addr(), 8081))
+	if ip == lab.IPv4 { // of IPv6 there is one loopback address
+		s.refused(t, s.ns, netip.MustParseAddrPort("127.0.0.8:8080"))
+	}
 }
 
 func TestConnectIsLedInItsOwnNamespaceOnly(t *testing.T) {
@@ -214,6 +228,7 @@ func connectLeads(t *testing.T, s *bpfScene, ip lab.Family) {
 	if s.transport == "udp" {
 		s.unconnected(t, fronts[ip][0])
 	}
+	s.onlyTheFront(t, ip)
 	elsewhere := newNamespace(t)
 	s.refused(t, elsewhere, fronts[ip][0])
 	p.Replicas = s.replicas[1:]
