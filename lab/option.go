@@ -125,7 +125,7 @@ func ParseFullName(text string) (name string, settings map[string]string, err er
 		return name, nil, nil
 	}
 	settings = map[string]string{}
-	for _, pair := range strings.Split(list, ",") {
+	for pair := range strings.SplitSeq(list, ",") {
 		option, value, ok := strings.Cut(pair, "=")
 		switch _, twice := settings[option]; {
 		case !ok || option == "" || value == "":

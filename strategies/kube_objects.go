@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/portlab/portlab/lab"
@@ -58,9 +59,7 @@ func (k kubeProxy) objects(f lab.Facts, front lab.Front, to []lab.Replica) (stri
 // placed is an object with its place in the API.
 func placed(path, version, kind, name string, fields object) object {
 	body := object{"apiVersion": version, "kind": kind, "metadata": object{"name": name}}
-	for field, value := range fields {
-		body[field] = value
-	}
+	maps.Copy(body, fields)
 	return object{"path": path, "body": body}
 }
 
