@@ -96,6 +96,12 @@ func (a *app) proxyCommand() *cobra.Command {
 	return a.proxyOf("proxy", "run the reverse proxy", servers.RunProxy)
 }
 
+// namesCommand is the project's own server of DNS, which the strategy dns-rr
+// starts.
+func (a *app) namesCommand() *cobra.Command {
+	return a.proxyOf("names", "run the name server", servers.RunNames)
+}
+
 func (a *app) proxyOf(name, short string, run func(context.Context, string, io.Writer) error) *cobra.Command {
 	c := &cobra.Command{
 		Use:    name + " --config FILE",
