@@ -33,7 +33,8 @@ func (s Standing) Kill(ctx context.Context, instance string) error {
 	return k.Kill(ctx, instance)
 }
 
-// Leave takes a replica out of the exposure, then drains and ends it.
+// Leave takes a replica out of the exposure, and drains and ends it once that
+// has come to pass ([Trailing]).
 func (s Standing) Leave(ctx context.Context, instance string) error {
 	f, err := s.scaler()
 	if err != nil {
@@ -41,6 +42,11 @@ func (s Standing) Leave(ctx context.Context, instance string) error {
 	}
 	if err := s.follow(ctx, instance); err != nil {
 		return err
+	}
+	select {
+	case <-time.After(TrailOf(s.Strategy)):
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 	return f.Remove(ctx, instance)
 }

@@ -130,3 +130,23 @@ func TestTheExposureFollowsWhatJoinsAndLeaves(t *testing.T) {
 		t.Errorf("what joined is not exposed: %q", r.log)
 	}
 }
+
+// trailing is a strategy that follows late.
+type trailing struct{ perReplica }
+
+func (trailing) Trails() time.Duration { return 300 * time.Millisecond }
+
+// A replica that leaves goes on until nothing is sent to it any more.
+func TestAReplicaEndsOnceAStrategyThatTrailsHasFollowed(t *testing.T) {
+	r := newRig()
+	r.Strategy = trailing{perReplica{r.strategy}}
+	r.runtime.fleet = &changing{fleet{r.scene}, slices.Clone(blueprint.Replicas)}
+	r.Changes = []lab.Change{{What: "bar leaves", At: time.Second, Make: func(ctx context.Context, s lab.Standing) error { return s.Leave(ctx, "bar") }}}
+	res, _, err := r.run(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"1s into the load, bar leaves; that took 300ms."}; !slices.Equal(res.Environment.Notes, want) {
+		t.Errorf("notes %q, want %q", res.Environment.Notes, want)
+	}
+}

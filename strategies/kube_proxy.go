@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/step"
@@ -209,3 +210,7 @@ contexts:
 current-context: portlab
 `)
 }
+
+// Trails covers the way of a change from the EndpointSlice over the API server's
+// watch to the rules.
+func (kubeProxy) Trails() time.Duration { return 2 * time.Second }
