@@ -50,7 +50,7 @@ func (e envoy) About() lab.About {
 		Caveats: []string{
 			"The replica sees Envoy's address; the client's is in the X-Forwarded-For header (use_remote_address).",
 			turnIsOfRequests, webSocketIsOne,
-			"A request that could not be sent is tried again, twice at most, at another replica (retry_on: connect-failure,refused-stream,reset-before-request).",
+			"A request that could not be sent is tried again, twice at most, at another replica (retry_on: connect-failure,refused-stream,reset-before-request). By default no more than three are tried again at a time, and the rest get status 503: max_retries is raised.",
 			"Replicas are asked by HTTP/1.1, also where clients speak HTTP/2.",
 		},
 		Sources: []string{
@@ -68,6 +68,7 @@ func (e envoy) About() lab.About {
 		a.Caveats = []string{
 			"The replica sees Envoy's address; the client's is lost.",
 			"A connection stays with the replica that it was given, however many requests it carries.",
+			"A replica that cannot be reached is passed over only by taking another turn, five at most (max_connect_attempts): it may be the same one's each time.",
 		}
 	}
 	a.Caveats = append(a.Caveats,
@@ -155,7 +156,10 @@ var envoyPolicies = map[string]string{
 
 // cluster is the part of the cluster that does not depend on the discovery.
 func (e envoy) cluster() string {
-	text := "name: replicas\nconnect_timeout: 1s\nlb_policy: " + envoyPolicies[e.Settings()[lab.Method]] + "\n"
+	text := "name: replicas\nconnect_timeout: 1s\nlb_policy: " + envoyPolicies[e.Settings()[lab.Method]] + `
+# By default no more than three requests are tried again at a time.
+circuit_breakers: {thresholds: [{max_retries: 1024}]}
+`
 	if e.has(checks, off) {
 		return text
 	}
@@ -211,7 +215,7 @@ func (e envoy) filter() string {
     "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
     stat_prefix: front
     cluster: replicas
-    max_connect_attempts: 3
+    max_connect_attempts: 5
 ` + hash
 	}
 	if e.has(lab.Method, lab.MethodHash) {
@@ -242,6 +246,7 @@ func (e envoy) filter() string {
             retry_policy:
               retry_on: connect-failure,refused-stream,reset-before-request
               num_retries: 2
+              host_selection_retry_max_attempts: 5
               retry_host_predicate: [{name: envoy.retry_host_predicates.previous_hosts, typed_config: {"@type": type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate}}]
 ` + hash
 }
