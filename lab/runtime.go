@@ -87,7 +87,8 @@ type Fleet interface {
 type Scaler interface {
 	// Add starts n more replicas and returns when each is ready.
 	Add(ctx context.Context, n int) ([]Replica, error)
-	// Remove drains and ends the named replicas.
+	// Remove drains and ends the named replicas. Where the engine itself chooses
+	// which ones end, it ends as many and says in a notice which they were.
 	Remove(ctx context.Context, instances ...string) error
 }
 

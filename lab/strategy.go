@@ -72,7 +72,19 @@ const (
 	// PublishSandbox is the sandbox of a shared namespace. A runtime that cannot
 	// publish leaves it to the strategy's steps ([Facts.Published]).
 	PublishSandbox Publish = "sandbox"
+	// PublishIngress makes the replicas tasks of one service of Docker Swarm, and
+	// publishes its port by the routing mesh.
+	PublishIngress Publish = "ingress"
+	// PublishTasks makes them tasks as well, and publishes each task's port on its
+	// node: one node takes one task.
+	PublishTasks Publish = "tasks"
 )
+
+// NeedsEngine says whether only a container engine can publish so.
+func (p Publish) NeedsEngine() bool { return p != PublishNone && p != PublishSandbox }
+
+// OfService says whether the replicas are tasks of a service.
+func (p Publish) OfService() bool { return p == PublishIngress || p == PublishTasks }
 
 // Inherit is which listening sockets replicas inherit, one for each address of
 // the front, made in the host's namespace and handed over as sd_listen_fds(3)

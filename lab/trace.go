@@ -9,11 +9,13 @@ type TraceKind string
 // goes before the thing itself.
 const (
 	ProcessTrace   TraceKind = "process"
+	ServiceTrace   TraceKind = "service" // of Swarm, which would start its containers again
 	ContainerTrace TraceKind = "container"
 	RuleTrace      TraceKind = "rule" // of a chain that is not the run's own
 	ChainTrace     TraceKind = "chain"
 	TableTrace     TraceKind = "table" // of nftables
 	SysctlTrace    TraceKind = "sysctl"
+	SwarmTrace     TraceKind = "swarm" // that an engine is in for the run alone
 	NetworkTrace   TraceKind = "network"
 	LinkTrace      TraceKind = "link"
 	ImageTrace     TraceKind = "image"
@@ -23,8 +25,8 @@ const (
 // TraceKinds lists them all, in the order in which they must go.
 func TraceKinds() []TraceKind {
 	return []TraceKind{
-		ProcessTrace, ContainerTrace, RuleTrace, ChainTrace, TableTrace, SysctlTrace,
-		NetworkTrace, LinkTrace, ImageTrace, FileTrace,
+		ProcessTrace, ServiceTrace, ContainerTrace, RuleTrace, ChainTrace, TableTrace, SysctlTrace,
+		SwarmTrace, NetworkTrace, LinkTrace, ImageTrace, FileTrace,
 	}
 }
 

@@ -152,7 +152,7 @@ func notFor(n lab.Needs) []string {
 // decide that, and why not the other.
 func runtimes(n lab.Needs) (names, why string) {
 	switch {
-	case n.Publish == lab.PublishFirst || n.Publish == lab.PublishEach:
+	case n.Publish.NeedsEngine():
 		return "docker", "a container engine publishes the port, and netns has none"
 	case n.OwnHost:
 		return "netns", "what it changes must go with the host"

@@ -33,6 +33,10 @@ func draft(spec lab.FleetSpec, l layout, port uint16) lab.Blueprint {
 			Published: spec.Publish != lab.PublishNone,
 		},
 	}
+	if spec.Publish.OfService() {
+		b.Facts.Bridge, b.Facts.Subnet = gatewayBridge, l.gateways()
+		b.Facts.Gateway = b.Facts.Subnet.Addr().Next()
+	}
 	for i := range spec.Replicas {
 		b.Replicas = append(b.Replicas, replicaAt(spec, l, front, i))
 	}
@@ -44,6 +48,9 @@ func replicaAt(spec lab.FleetSpec, l layout, front lab.Front, i int) lab.Replica
 	r := lab.Replica{Instance: lab.InstanceName(i), Weight: 1}
 	if i < len(spec.Weights) {
 		r.Weight = spec.Weights[i]
+	}
+	if spec.Publish.OfService() {
+		return r // Swarm gives the address
 	}
 	port := listenPort(spec, front)
 	switch spec.Placement {
@@ -78,7 +85,6 @@ func listenPort(spec lab.FleetSpec, front lab.Front) uint16 {
 // byHand is how to make the same fleet with docker and ip, and how to take it
 // away again.
 func byHand(spec lab.FleetSpec, l layout, b lab.Blueprint) (shell, undo []string) {
-	net := spec.Run.Object("net")
 	client := spec.Run.Object("client")
 	image := spec.Image
 	if image == "" {
@@ -87,20 +93,32 @@ func byHand(spec lab.FleetSpec, l layout, b lab.Blueprint) (shell, undo []string
 			"tar -C bin -c portlab | docker import -c 'ENTRYPOINT [\"/portlab\"]' - "+image)
 		undo = append(undo, "docker rmi "+image)
 	}
-	shell = append(shell,
-		fmt.Sprintf("docker network create --subnet %s --gateway %s -o com.docker.network.bridge.name=%s %s",
-			l.subnet, l.gateway, b.Facts.Bridge, net))
-	undo = append([]string{"docker network rm " + net}, undo...)
+	made, unmade := networkByHand(spec, l, b)
+	shell, undo = append(shell, made...), append(unmade, undo...)
 	if b.Front.Address.IsValid() {
 		shell = append(shell, clientByHand(client, spec.Run, l)...)
 		undo = append([]string{"ip netns del " + client}, undo...)
 	}
+	if spec.Publish.OfService() {
+		s := serviceOf(spec, b, image)
+		return append(shell, s.shell()), append([]string{"docker service rm " + s.name}, undo...)
+	}
 	var names []string
 	for _, c := range containersOf(spec, l, b) {
-		shell = append(shell, c.shell(net, image))
+		shell = append(shell, c.shell(spec.Run.Object("net"), image))
 		names = append(names, c.name)
 	}
 	return shell, append([]string{"docker rm -f " + strings.Join(names, " ")}, undo...)
+}
+
+// networkByHand is how to make what the replicas are attached to.
+func networkByHand(spec lab.FleetSpec, l layout, b lab.Blueprint) (shell, undo []string) {
+	if spec.Publish.OfService() {
+		return swarmByHand(l)
+	}
+	net := spec.Run.Object("net")
+	return []string{fmt.Sprintf("docker network create --subnet %s --gateway %s -o com.docker.network.bridge.name=%s %s",
+		l.subnet, l.gateway, b.Facts.Bridge, net)}, []string{"docker network rm " + net}
 }
 
 func clientByHand(ns string, run lab.RunID, l layout) []string {

@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
+	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/log"
@@ -22,6 +24,7 @@ type engine struct {
 	provider *testcontainers.DockerProvider
 	api      client.APIClient
 	version  string // of the engine
+	podman   bool   // the engine is Podman
 	address  string // of its socket
 	home     string // of the runs that this process makes on it
 }
@@ -66,7 +69,9 @@ func connect(ctx context.Context, network string) (*engine, error) {
 	if err != nil {
 		return nil, noEngine(e.address, err)
 	}
-	e.version = v.Version
+	e.version, e.podman = v.Version, slices.ContainsFunc(v.Components, func(c system.ComponentVersion) bool {
+		return c.Name == podmanComponent
+	})
 	return e, e.sameMachine(ctx)
 }
 

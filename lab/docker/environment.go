@@ -13,7 +13,7 @@ import (
 // machine, the engine, and what was unusual.
 func (f *fleet) Environment(ctx context.Context) lab.Environment {
 	e := kernel.Environment(ctx, f.own)
-	e.Engine = "Docker " + f.engine.version
+	e.Engine = f.engine.name()
 	if e.Versions == nil {
 		e.Versions = map[string]string{}
 	}

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,8 @@ type fleet struct {
 	sidecars   *sidecars
 	networked  bool
 	linked     bool
+	node       string // of the engine in its swarm, where replicas are tasks
+	service    string // whose tasks they are
 	complete   bool
 	closed     bool
 }
@@ -60,7 +63,10 @@ func (f *fleet) open(ctx context.Context) error {
 	if err := together(ctx, f.makeImage, f.makeNetwork, f.makeClient); err != nil {
 		return err
 	}
-	if err := f.startAll(ctx, containersOf(f.spec, f.layout, f.blueprint)); err != nil {
+	if err := f.startReplicas(ctx); err != nil {
+		return err
+	}
+	if err := f.checkPublished(ctx); err != nil {
 		return err
 	}
 	if err := f.forgetDatagrams(); err != nil {
@@ -70,9 +76,9 @@ func (f *fleet) open(ctx context.Context) error {
 	return nil
 }
 
-// checkUserChain finds out whether the engine has the chain in which forwarded
-// traffic is to be accepted. One that keeps its hands off iptables has none,
-// and then drops nothing there.
+// checkUserChain finds out whether Docker has its chain here, in which forwarded
+// traffic is to be accepted. An engine that keeps its hands off iptables has
+// none, as Podman has, and then drops nothing itself.
 func (f *fleet) checkUserChain() {
 	rules, err := f.host.Rules(lab.IPv4)
 	if err != nil {
@@ -82,6 +88,9 @@ func (f *fleet) checkUserChain() {
 		return
 	}
 	f.blueprint.Facts.ForwardChain = ""
+	if f.engine.podman {
+		return // that is how it is
+	}
 	f.notice("the engine has no chain " + userChain + ": if the front does not answer, look at what else filters forwarded traffic")
 }
 
@@ -125,11 +134,23 @@ func (f *fleet) makeNetwork(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if f.spec.Publish.OfService() {
+		node, err := f.engine.joinSwarm(ctx, f.spec.Run, f.layout)
+		f.node = node
+		return err
+	}
 	if err := f.engine.makeNetwork(ctx, f.spec.Run, f.layout, f.blueprint.Facts.Bridge); err != nil {
 		return err
 	}
 	f.networked = true
 	return nil
+}
+
+func (f *fleet) startReplicas(ctx context.Context) error {
+	if f.spec.Publish.OfService() {
+		return f.startService(ctx)
+	}
+	return f.startAll(ctx, containersOf(f.spec, f.layout, f.blueprint))
 }
 
 // startAll starts containers; those that join another's namespace after it.
@@ -160,10 +181,7 @@ func (f *fleet) startAll(ctx context.Context, plans []plan) error {
 // readiness is how to find out that a replica serves. Those in one namespace
 // share an address, so each is asked by its log.
 func (f *fleet) readiness(p plan) wait.Strategy {
-	timeout := f.spec.ReadyTimeout
-	if timeout == 0 {
-		timeout = 30 * time.Second
-	}
+	timeout := f.readyTimeout()
 	switch {
 	case p.image != "" && (p.join != "" || p.transport != "tcp"):
 		return nil // nothing is known of it; the front is probed before anything is counted
@@ -175,6 +193,8 @@ func (f *fleet) readiness(p plan) wait.Strategy {
 		return ready{timeout: timeout, ask: healthy(p.at())}
 	}
 }
+
+func (f *fleet) readyTimeout() time.Duration { return cmp.Or(f.spec.ReadyTimeout, 30*time.Second) }
 
 // Host is the machine itself; sidecars are containers in its network.
 func (f *fleet) Host() lab.Host { return f.host }
@@ -199,7 +219,7 @@ func (f *fleet) Close(ctx context.Context) error {
 	}
 	f.closed = true
 	f.mu.Unlock()
-	errs := []error{f.removeAll(ctx)}
+	errs := []error{f.endService(ctx), f.removeAll(ctx)}
 	if !f.complete {
 		// What failed may have been carried out in part.
 		errs = append(errs, f.engine.removeContainers(ctx, f.spec.Run))
@@ -207,6 +227,9 @@ func (f *fleet) Close(ctx context.Context) error {
 	errs = append(errs, f.closeClient(ctx))
 	if f.networked || !f.complete {
 		errs = append(errs, f.engine.removeNetwork(ctx, f.spec.Run.Object("net")))
+	}
+	if f.spec.Publish.OfService() {
+		errs = append(errs, f.engine.leaveSwarm(ctx, f.spec.Run))
 	}
 	errs = append(errs, f.removeImages(ctx))
 	if f.own != nil {

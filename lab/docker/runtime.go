@@ -44,14 +44,14 @@ func (r *Runtime) Host(ctx context.Context) (lab.Host, error) {
 	return kernel.NewHost(own, programs{kernel.NewSidecars(own, "", r.binary), e}), nil
 }
 
-// Version is the engine's, such as "20.10.24". It returns an
+// Version is the engine's, such as "Docker 20.10.24" or "Podman Engine 4.3.1". It returns an
 // [lab.UnsupportedError] if no engine answers or it may not be used.
 func (r *Runtime) Version(ctx context.Context) (string, error) {
 	e, err := connect(ctx, defaultBridge)
 	if err != nil {
 		return "", err
 	}
-	return e.version, nil
+	return e.name(), nil
 }
 
 // defaultBridge is the engine's own network: it is always there, so a
@@ -136,6 +136,8 @@ func validate(spec lab.FleetSpec) error {
 			What: "inherited sockets", Reason: "an engine hands no listening socket to a container",
 			Remedy: "use --runtime netns",
 		}
+	case spec.Publish.OfService() && spec.Replicas > maxTasks:
+		return tooManyTasks(spec.Replicas)
 	case spec.Replicas > maxReplicas:
 		return lab.Usagef("the docker runtime starts at most %d replicas, not %d", maxReplicas, spec.Replicas)
 	case spec.Image == "" && spec.ImagePort != 0:

@@ -15,6 +15,9 @@ const drainTimeout = 10 * time.Second
 
 // Add starts n more replicas and returns when each is ready.
 func (f *fleet) Add(ctx context.Context, n int) ([]lab.Replica, error) {
+	if f.service != "" {
+		return f.addTasks(ctx, n)
+	}
 	f.mu.Lock()
 	if f.started+n > maxReplicas {
 		f.mu.Unlock()
@@ -43,8 +46,11 @@ func (f *fleet) Add(ctx context.Context, n int) ([]lab.Replica, error) {
 	return added, nil
 }
 
-// Remove drains and ends the named replicas.
+// Remove drains and ends the named replicas, or as many tasks of a service.
 func (f *fleet) Remove(ctx context.Context, instances ...string) error {
+	if f.service != "" {
+		return f.removeTasks(ctx, instances...)
+	}
 	var tasks []func(context.Context) error
 	for _, name := range instances {
 		c, err := f.find(name)

@@ -14,7 +14,7 @@ import (
 )
 
 // Traces finds what runs of this machine have made on the engine: containers,
-// networks and images. Without an engine there is nothing to find.
+// networks and images, services of Swarm and the swarm itself. Without an engine there is nothing to find.
 func Traces(ctx context.Context) ([]lab.Trace, error) {
 	e, err := connect(ctx, defaultBridge)
 	if errors.Is(err, lab.ErrUnsupported) {
@@ -23,7 +23,9 @@ func Traces(ctx context.Context) ([]lab.Trace, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.traces(ctx, make(client.Filters).Add("label", labelHome+"="+e.home))
+	all, err := e.traces(ctx, make(client.Filters).Add("label", labelHome+"="+e.home))
+	swarm, swarmErr := e.swarmTraces(ctx)
+	return append(all, swarm...), errors.Join(err, swarmErr)
 }
 
 // Sweeper takes away what runs leave on this machine: on the engine and in the

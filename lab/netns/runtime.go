@@ -45,7 +45,7 @@ func (*Runtime) Supports(spec lab.FleetSpec) error {
 	switch {
 	case spec.Image != "" || spec.SidecarImage != "":
 		return noEngine("container images")
-	case spec.Publish == lab.PublishFirst || spec.Publish == lab.PublishEach:
+	case spec.Publish.NeedsEngine():
 		return noEngine("a published port")
 	case spec.Replicas > maxReplicas:
 		return lab.Usagef("the netns runtime starts at most %d replicas, not %d: a Linux bridge has no more ports", maxReplicas, spec.Replicas)
