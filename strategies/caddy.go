@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"syscall"
+	"time"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/step"
@@ -68,6 +69,10 @@ func (caddy) Weighted() {}
 
 // Workers is one: a single process keeps the turn.
 func (caddy) Workers() int { return 1 }
+
+// Trails covers the time from the signal to the new server, which is made whole
+// before the old one ends.
+func (caddy) Trails() time.Duration { return 500 * time.Millisecond }
 
 func (c caddy) Steps(f lab.Facts, _ lab.Front, to []lab.Replica) ([]lab.Step, error) {
 	if err := canProxy(f, to); err != nil {

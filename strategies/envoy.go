@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/step"
@@ -98,6 +99,10 @@ func (envoy) Weighted() {}
 
 // Workers is two, each with a turn of its own.
 func (envoy) Workers() int { return 2 }
+
+// Trails covers the way from the file by inotify(7) to the workers; with a strict
+// DNS cluster, the new one first checks its replicas.
+func (envoy) Trails() time.Duration { return time.Second }
 
 func (e envoy) Steps(f lab.Facts, _ lab.Front, to []lab.Replica) ([]lab.Step, error) {
 	if err := canProxy(f, to); err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/step"
@@ -102,6 +103,10 @@ func (haproxy) Weighted() {}
 
 // Workers is one: the threads share the turn.
 func (haproxy) Workers() int { return 1 }
+
+// Trails covers the time from the signal to a new worker, which reads the file
+// and takes the sockets over from the old one.
+func (haproxy) Trails() time.Duration { return 500 * time.Millisecond }
 
 func (x haproxy) Steps(f lab.Facts, _ lab.Front, to []lab.Replica) ([]lab.Step, error) {
 	if err := canProxy(f, to); err != nil {

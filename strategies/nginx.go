@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/step"
@@ -107,6 +108,10 @@ func (nginx) Weighted() {}
 
 // Workers is one although nginx has two: the zone has them share one turn.
 func (nginx) Workers() int { return 1 }
+
+// Trails covers the time from the signal to new workers: until then the old ones
+// go by the old file.
+func (nginx) Trails() time.Duration { return 500 * time.Millisecond }
 
 func (n nginx) Steps(f lab.Facts, _ lab.Front, to []lab.Replica) ([]lab.Step, error) {
 	if err := canProxy(f, to); err != nil {

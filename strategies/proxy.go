@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"syscall"
+	"time"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/step"
@@ -47,6 +48,9 @@ func (proxy) Weighted() {}
 
 // Workers is one: a single process keeps the turn.
 func (proxy) Workers() int { return 1 }
+
+// Trails covers the time from the signal to the file that is read.
+func (proxy) Trails() time.Duration { return 200 * time.Millisecond }
 
 // proxyConfig is the file that `portlab proxy --config` reads, and `portlab
 // tcp-proxy --config`.

@@ -2,6 +2,7 @@ package strategies
 
 import (
 	"syscall"
+	"time"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/step"
@@ -47,6 +48,9 @@ func (tcpProxy) Weighted() {}
 
 // Workers is one: a single process keeps the turn.
 func (tcpProxy) Workers() int { return 1 }
+
+// Trails covers the time from the signal to the file that is read.
+func (tcpProxy) Trails() time.Duration { return 200 * time.Millisecond }
 
 func (tcpProxy) Steps(f lab.Facts, _ lab.Front, to []lab.Replica) ([]lab.Step, error) {
 	text, err := proxyConfigOf(f, to)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/step"
@@ -85,6 +86,10 @@ func (traefik) Weighted() {}
 
 // Workers is one: a single process keeps the turn.
 func (traefik) Workers() int { return 1 }
+
+// Trails covers the way from the file by inotify(7) and the throttle of 100 ms to
+// the routers.
+func (traefik) Trails() time.Duration { return 500 * time.Millisecond }
 
 func (x traefik) Steps(f lab.Facts, _ lab.Front, to []lab.Replica) ([]lab.Step, error) {
 	if err := canProxy(f, to); err != nil {
