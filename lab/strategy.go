@@ -45,7 +45,11 @@ type Needs struct {
 	// none of the host's, which routes it to them; replicas listen on the front's
 	// port.
 	SharedAddress bool
-	Root          bool // the steps change the host's network and need CAP_NET_ADMIN (capabilities(7))
+	// Labels are what the container of each replica carries, such as those that
+	// Traefik reads; [ReplicaPort] may stand in their values. Only a container
+	// engine gives labels.
+	Labels map[string]string
+	Root   bool // the steps change the host's network and need CAP_NET_ADMIN (capabilities(7))
 	// Application is what the application must do or be told, for people; empty
 	// if nothing.
 	Application string
@@ -54,11 +58,22 @@ type Needs struct {
 	NotFrom map[Vantage]string
 	// NotFromIPv6 gives what rules a vantage out with IPv6 only.
 	NotFromIPv6 map[Vantage]string
+	// OneClient gives, for a vantage from which clients may have no source address
+	// but the one that the system picks, the reason.
+	OneClient map[Vantage]string
 	// NotFor gives, for a protocol that the strategy cannot carry, the reason.
 	NotFor map[Protocol]string
 	// Null is how the strategy spreads connections when it works as designed.
 	Null Null
 }
+
+// LabelRun is the label that all containers of a run carry; its value is the
+// run's id.
+const LabelRun = "portlab.run"
+
+// ReplicaPort stands, in a label's value, for the port on which a replica
+// listens.
+const ReplicaPort = "{port}"
 
 // Publish is what a runtime itself publishes at the front, as `docker run -p`
 // does, without a step of the strategy.
@@ -114,7 +129,7 @@ func (n Needs) WhyNotFor(p Protocol) string { return n.NotFor[p] }
 func (n Needs) Fleet(s FleetSpec) FleetSpec {
 	s.OwnPorts = n.OwnPorts
 	s.Placement, s.ReusePort, s.Publish, s.Inherit, s.OwnHost = n.Placement, n.ReusePort, n.Publish, n.Inherit, n.OwnHost
-	s.SharedAddress = n.SharedAddress
+	s.SharedAddress, s.Labels = n.SharedAddress, n.Labels
 	return s
 }
 
@@ -186,6 +201,9 @@ type Facts struct {
 	ForwardChain string `json:"forward_chain"`
 	// SidecarListen is where a sidecar must listen for the front to reach it.
 	SidecarListen []netip.AddrPort `json:"sidecar_listen"`
+	// Engine is the address of the container engine's socket, such as
+	// unix:///var/run/docker.sock; empty where there is no engine.
+	Engine string `json:"engine"`
 	// Published: the runtime itself leads the front to the replicas, as `docker
 	// run -p` does.
 	Published bool `json:"published"`

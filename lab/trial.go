@@ -60,6 +60,12 @@ func (t *Trial) Valid() error {
 			Remedy: "choose " + strings.Join(possibleWith(needs), " or ") + " with --protocol",
 		}
 	}
+	if why := needs.OneClient[t.Vantage]; why != "" && t.Plan.Clients > 1 {
+		return &UnsupportedError{
+			What: fmt.Sprintf("%s with %d client addresses at vantage %s", t.Strategy.Name(), t.Plan.Clients, t.Vantage), Reason: why,
+			Remedy: "leave --clients out, or choose another vantage",
+		}
+	}
 	if why := needs.WhyNotFrom(t.Vantage, t.family()); why != "" {
 		return &UnsupportedError{
 			What:   fmt.Sprintf("%s from vantage %s", t.Strategy.Name(), t.Vantage),

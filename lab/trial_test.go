@@ -103,3 +103,17 @@ func TestExplanationIsWhatARunDoesAndChangesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestSeveralClientsThatTheStrategyRulesOutAreUnsupported(t *testing.T) {
+	r := newRig()
+	r.strategy.needs.OneClient = map[lab.Vantage]string{r.Vantage: "its clients are not bound"}
+	if err := r.Valid(); err != nil {
+		t.Errorf("one client: %v", err)
+	}
+	r.Plan.Clients = 2
+	_, _, err := r.run(t)
+	if no, ok := errors.AsType[*lab.UnsupportedError](err); !ok || no.Reason != "its clients are not bound" {
+		t.Errorf("two clients: %v", err)
+	}
+	r.did(t)
+}

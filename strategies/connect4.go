@@ -46,6 +46,9 @@ func (connect4) Needs() lab.Needs {
 		NotFrom: map[lab.Vantage]string{
 			lab.External: "the program sees calls of connect(2) on this machine only, and nobody listens on the front",
 		},
+		OneClient: map[lab.Vantage]string{
+			lab.Localhost: "a socket that is bound to an address of 127.0.0.0/8 cannot connect to a replica's (EINVAL, connect(2)), which the program puts in place of the front's",
+		},
 	}
 }
 
