@@ -58,7 +58,7 @@ func connect(ctx context.Context, network string) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{provider: p, api: p.Client(), address: p.Client().DaemonHost(), home: home}
+	e := &engine{provider: p, api: uncached(p.Client()), address: p.Client().DaemonHost(), home: home}
 	if asked := os.Getenv("DOCKER_HOST"); asked != "" && asked != e.address {
 		return nil, noEngine(asked, errors.New("DOCKER_HOST names it"))
 	}
@@ -73,6 +73,15 @@ func connect(ctx context.Context, network string) (*engine, error) {
 		return c.Name == podmanComponent
 	})
 	return e, e.sameMachine(ctx)
+}
+
+// uncached is the client inside that of testcontainers-go, which asks an engine
+// about itself once only, whatever becomes of its swarm.
+func uncached(c client.APIClient) client.APIClient {
+	if wrapped, ok := c.(*testcontainers.DockerClient); ok {
+		return wrapped.Client
+	}
+	return c
 }
 
 // unixScheme begins the address of an engine on this machine.
@@ -107,6 +116,12 @@ func (e *engine) sameMachine(ctx context.Context) error {
 	info, err := e.provider.Client().Info(ctx, client.InfoOptions{})
 	if err != nil {
 		return fmt.Errorf("ask the engine at %s about itself: %w", e.address, err)
+	}
+	if slices.Contains(info.Info.SecurityOptions, "name=rootless") {
+		return &lab.UnsupportedError{
+			What: "the docker runtime", Reason: "the engine at " + e.address + " runs without root, and its network is another than this machine's",
+			Remedy: "use an engine that runs as root, or --runtime netns, which takes none",
+		}
 	}
 	if strings.Contains(info.Info.OperatingSystem, "Docker Desktop") {
 		return &lab.UnsupportedError{

@@ -159,21 +159,31 @@ func (e *engine) removeService(ctx context.Context, run lab.RunID, id string) er
 	if err != nil && !errdefs.IsNotFound(err) {
 		return fmt.Errorf("remove the service %s: %w", id, err)
 	}
-	// A task that was on its way up may have got its container meanwhile.
-	err = errors.Join(e.removeContainers(ctx, run), e.awaitNoTasks(ctx, id))
-	return errors.Join(err, e.removeContainers(ctx, run))
+	err = errors.Join(e.removeContainers(ctx, run), e.awaitNoStart(ctx, id))
+	return errors.Join(err, e.removeContainers(ctx, run)) // of tasks that were on their way up
 }
 
-func (e *engine) awaitNoTasks(ctx context.Context, id string) error {
+// awaitNoStart waits until no task of a removed service can still get a
+// container. Swarm takes its time to forget tasks; that is not waited for.
+func (e *engine) awaitNoStart(ctx context.Context, id string) error {
 	for {
 		tasks, err := e.tasks(ctx, id)
-		if err == nil && len(tasks) == 0 {
+		if err == nil && !slices.ContainsFunc(tasks, starting) {
 			return nil
 		}
-		if err := pause(ctx, pollService); err != nil {
-			return fmt.Errorf("wait for the end of %d tasks of the service %s: %w", len(tasks), id, err)
+		if e := pause(ctx, pollService); e != nil {
+			return fmt.Errorf("wait for the end of the tasks of the service %s: %w", id, errors.Join(err, e))
 		}
 	}
+}
+
+// starting says whether a task has no container yet but may get one: the
+// states before running
+// (https://docs.docker.com/engine/swarm/how-swarm-mode-works/swarm-task-states/).
+func starting(t swarm.Task) bool {
+	return slices.Contains([]swarm.TaskState{
+		swarm.TaskStateAssigned, swarm.TaskStateAccepted, swarm.TaskStatePreparing, swarm.TaskStateReady, swarm.TaskStateStarting,
+	}, t.Status.State)
 }
 
 // tasks lists those of a service, in the order of their slots.
