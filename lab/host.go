@@ -139,6 +139,9 @@ type Sidecar struct {
 	// linked against, such as modules, as patterns of path/filepath. An image
 	// packed from this machine's program has those that are there.
 	Extra []string
+	// Shares are files of the host that the program opens under their own names,
+	// such as an engine's socket: where sidecars are containers, each is mounted.
+	Shares []string
 	// OnHost asks for a process in the host's own namespaces, which may dial
 	// replicas and bind the front, even where sidecars are containers.
 	OnHost bool

@@ -40,8 +40,9 @@ type FleetSpec struct {
 	Protocol  Protocol // that the replicas speak; empty: HTTP1
 	Clients   int      // source addresses that the clients at Vantage need; 0: 1
 	Port      uint16   // of the front; 0: the first free one from 8080 on
-	// SharedAddress is as in [Needs].
+	// SharedAddress and Labels are as in [Needs].
 	SharedAddress bool
+	Labels        map[string]string
 	// Image is a server of the user's own, and ImagePort where it listens;
 	// empty: the instrumented http_server.
 	Image     string

@@ -31,7 +31,7 @@ func (f *fleet) request(p plan, ready wait.Strategy) testcontainers.ContainerReq
 	}
 	req := testcontainers.ContainerRequest{
 		Name: p.name, Image: image, Cmd: p.command, Env: env, WaitingFor: ready,
-		Labels: labels(f.spec.Run, f.engine.home),
+		Labels: f.labels(p),
 		HostConfigModifier: func(h *container.HostConfig) {
 			h.NetworkMode = container.NetworkMode(f.spec.Run.Object("net"))
 			if p.join != "" {
@@ -55,6 +55,15 @@ func (f *fleet) request(p plan, ready wait.Strategy) testcontainers.ContainerReq
 		}
 	}
 	return req
+}
+
+// labels are what a planned container carries: its own, and the run's.
+func (f *fleet) labels(p plan) map[string]string {
+	all := labels(f.spec.Run, f.engine.home)
+	for _, l := range p.labels {
+		all[l[0]] = l[1]
+	}
+	return all
 }
 
 // bindings publishes a container at the front. An image of the user's own may

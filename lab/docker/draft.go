@@ -17,8 +17,8 @@ const replicaPort = 80
 // own (https://docs.docker.com/engine/network/packet-filtering-firewalls/).
 const userChain = "DOCKER-USER"
 
-// draft describes a fleet on a layout.
-func draft(spec lab.FleetSpec, l layout, port uint16) lab.Blueprint {
+// draft describes a fleet on a layout, of the engine whose socket has an address.
+func draft(spec lab.FleetSpec, l layout, port uint16, socket string) lab.Blueprint {
 	front := lab.Front{Loopback: loopback, Port: port}
 	if kernel.HasNetAdmin() {
 		front.Address = l.host
@@ -30,6 +30,7 @@ func draft(spec lab.FleetSpec, l layout, port uint16) lab.Blueprint {
 			Subnet: l.subnet, Gateway: l.gateway, ForwardChain: userChain,
 			SidecarListen: front.Endpoints(), Client: l.client, Clients: l.clients(spec.Clients),
 			Protocol: cmp.Or(spec.Protocol, lab.HTTP1), Transport: transport(spec),
+			Engine:    socket,
 			Published: spec.Publish != lab.PublishNone,
 		},
 	}

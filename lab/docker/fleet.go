@@ -113,7 +113,7 @@ func (f *fleet) claim(ctx context.Context) error {
 	}
 	f.claims.add(slot)
 	f.layout = l
-	f.blueprint = draft(f.spec, l, port)
+	f.blueprint = draft(f.spec, l, port, f.engine.address)
 	f.started = f.spec.Replicas
 	return nil
 }

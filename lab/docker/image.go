@@ -16,7 +16,7 @@ import (
 
 // Labels of everything that a run makes on an engine.
 const (
-	labelRun  = "portlab.run"  // the run's id
+	labelRun  = lab.LabelRun
 	labelHome = "portlab.home" // the machine and namespace that the run is of
 )
 

@@ -2,7 +2,9 @@ package docker
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,8 +19,9 @@ type plan struct {
 	image    string // empty: the replicas' image
 	command  []string
 	env      [][2]string
-	address  netip.Addr // in the run's network; invalid if it joins another namespace
-	join     string     // the container whose network namespace it joins, or "host"
+	labels   [][2]string // beside those that all containers of the run have
+	address  netip.Addr  // in the run's network; invalid if it joins another namespace
+	join     string      // the container whose network namespace it joins, or "host"
 	publish  []netip.AddrPort
 	port     uint16 // where it listens inside
 	// transport is that of the port: "tcp" or "udp".
@@ -75,10 +78,24 @@ func replicaPlan(spec lab.FleetSpec, l layout, b lab.Blueprint, i int) plan {
 	if spec.ReusePort {
 		p.env = append(p.env, [2]string{"REUSEPORT", "1"})
 	}
+	p.labels = labelled(spec, p.port)
 	if spec.Image == "" {
 		p.command = []string{"serve"}
 	}
 	return p
+}
+
+// labelled are the labels that a fleet asks for on a replica that listens on a
+// port. Whoever reads them must know the run's own by its label, by hand too.
+func labelled(spec lab.FleetSpec, port uint16) [][2]string {
+	if len(spec.Labels) == 0 {
+		return nil
+	}
+	all := [][2]string{{labelRun, string(spec.Run)}}
+	for _, name := range slices.Sorted(maps.Keys(spec.Labels)) {
+		all = append(all, [2]string{name, strings.ReplaceAll(spec.Labels[name], lab.ReplicaPort, strconv.Itoa(int(port)))})
+	}
+	return all
 }
 
 // addresses are those of the front, as HOST wants them.
@@ -108,6 +125,9 @@ func (p plan) shell(network, image string) string {
 	}
 	for _, e := range p.env {
 		words = append(words, "-e", e[0]+"="+e[1])
+	}
+	for _, l := range p.labels {
+		words = append(words, "-l", lab.ShellWord(l[0]+"="+l[1]))
 	}
 	if p.image != "" {
 		image = p.image

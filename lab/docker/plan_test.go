@@ -1,11 +1,14 @@
 package docker
 
 import (
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/moby/moby/client"
 
 	"github.com/portlab/portlab/lab"
 )
@@ -40,7 +43,7 @@ func TestNothingIsPublishedBeyondTheFront(t *testing.T) {
 	for _, publish := range []lab.Publish{lab.PublishNone, lab.PublishFirst, lab.PublishEach} {
 		for _, placement := range []lab.Placement{lab.OwnNetns, lab.SharedNetns, lab.HostNetns} {
 			spec := lab.FleetSpec{Run: "aaaaaa", Replicas: 3, Placement: placement, Publish: publish, Image: "user/image", ImagePort: 3000}
-			b := draft(spec, layoutOf(0), 8080)
+			b := draft(spec, layoutOf(0), 8080, client.DefaultDockerHost)
 			for _, p := range containersOf(spec, layoutOf(0), b) {
 				for port, at := range bindings(p) {
 					for _, x := range at {
@@ -59,7 +62,7 @@ func TestNothingIsPublishedBeyondTheFront(t *testing.T) {
 func TestPublishedPortHasTheTransport(t *testing.T) {
 	for protocol, transport := range map[lab.Protocol]string{"": "tcp", lab.HTTP2: "tcp", lab.TCP: "tcp", lab.UDP: "udp"} {
 		spec := lab.FleetSpec{Run: "aaaaaa", Replicas: 1, Publish: lab.PublishFirst, Protocol: protocol}
-		b := draft(spec, layoutOf(0), 8080)
+		b := draft(spec, layoutOf(0), 8080, client.DefaultDockerHost)
 		p := containersOf(spec, layoutOf(0), b)[0]
 		for port, at := range bindings(p) {
 			if string(port.Proto()) != transport || len(at) != len(p.publish) || len(at) == 0 {
@@ -80,7 +83,7 @@ func TestPublishedPortHasTheTransport(t *testing.T) {
 // where it is looked for is there.
 func TestReplicaIsToldItsOwnPort(t *testing.T) {
 	spec := lab.FleetSpec{Run: "aaaaaa", Replicas: 3, Placement: lab.HostNetns, OwnPorts: true}
-	b := draft(spec, layoutOf(0), 8080)
+	b := draft(spec, layoutOf(0), 8080, client.DefaultDockerHost)
 	ports := map[string]bool{"8080": true}
 	for i, p := range containersOf(spec, layoutOf(0), b) {
 		env := map[string]string{}
@@ -96,10 +99,32 @@ func TestReplicaIsToldItsOwnPort(t *testing.T) {
 
 func TestDraftNamesTheRunEverywhere(t *testing.T) {
 	spec := lab.FleetSpec{Run: "aaaaaa", Replicas: 2, Placement: lab.SharedNetns, Publish: lab.PublishSandbox}
-	b := draft(spec, layoutOf(3), 8080)
+	b := draft(spec, layoutOf(3), 8080, client.DefaultDockerHost)
 	for _, line := range slices.Concat(b.Shell, b.Undo) {
 		if !strings.Contains(line, "aaaaaa") {
 			t.Errorf("nothing in this line can be found again by the run's id: %s", line)
+		}
+	}
+}
+
+// Labels are on every replica, with its own port, and by hand as by request.
+func TestReplicasCarryLabels(t *testing.T) {
+	spec := lab.FleetSpec{
+		Run: "aaaaaa", Replicas: 2, Placement: lab.OwnNetns, Image: "user/image", ImagePort: 3000,
+		Labels: map[string]string{"a.port": lab.ReplicaPort, "a.rule": "PathPrefix(`/`)"},
+	}
+	b := draft(spec, layoutOf(0), 8080, client.DefaultDockerHost)
+	f := &fleet{spec: spec, engine: &engine{home: "here"}}
+	for _, p := range containersOf(spec, layoutOf(0), b) {
+		want := map[string]string{"a.port": "3000", "a.rule": "PathPrefix(`/`)", labelRun: "aaaaaa", labelHome: "here"}
+		if got := f.labels(p); !maps.Equal(got, want) {
+			t.Errorf("%s is asked for with %q, want %q", p.name, got, want)
+		}
+		line := p.shell("net", "")
+		for _, word := range []string{"-l a.port=3000 ", "-l 'a.rule=PathPrefix(`/`)' ", "-l portlab.run=aaaaaa "} {
+			if !strings.Contains(line, word) {
+				t.Errorf("no %q by hand: %s", word, line)
+			}
 		}
 	}
 }

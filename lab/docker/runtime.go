@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 
+	"github.com/moby/moby/client"
+
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/kernel"
 )
@@ -66,7 +68,7 @@ func (r *Runtime) Draft(ctx context.Context, spec lab.FleetSpec) (lab.Blueprint,
 	}
 	e, err := connect(ctx, defaultBridge)
 	if errors.Is(err, lab.ErrUnsupported) {
-		return draft(spec, layoutOf(0), cmp.Or(spec.Port, firstPort)), nil
+		return draft(spec, layoutOf(0), cmp.Or(spec.Port, firstPort), client.DefaultDockerHost), nil
 	}
 	if err != nil {
 		return lab.Blueprint{}, err
@@ -81,7 +83,7 @@ func (r *Runtime) Draft(ctx context.Context, spec lab.FleetSpec) (lab.Blueprint,
 		return lab.Blueprint{}, err
 	}
 	defer claim.Close()
-	return draft(spec, l, port), nil
+	return draft(spec, l, port, e.address), nil
 }
 
 // Open makes the network, the external client and the replicas.

@@ -72,6 +72,9 @@ func (s *sidecars) Start(ctx context.Context, x lab.Sidecar) error {
 	c, err := s.fleet.startWith(ctx, p, ready{timeout: sidecarTimeout, ask: s.listening(x, front[0])}, func(r *testcontainers.ContainerRequest) {
 		r.Entrypoint = entrypoint
 		give(r)
+		for _, path := range x.Shares {
+			mount(r, path+":"+path)
+		}
 	})
 	if err != nil {
 		return errors.Join(err, kernel.RemoveFiles(s.fleet.spec.Run, x.Name))
@@ -106,13 +109,17 @@ func (s *sidecars) give(x lab.Sidecar) (func(*testcontainers.ContainerRequest), 
 	if err != nil {
 		return nil, err
 	}
-	return func(r *testcontainers.ContainerRequest) {
-		before := r.HostConfigModifier
-		r.HostConfigModifier = func(h *container.HostConfig) {
-			before(h)
-			h.Binds = append(h.Binds, dir+":"+sidecarDir+":ro")
-		}
-	}, nil
+	return func(r *testcontainers.ContainerRequest) { mount(r, dir+":"+sidecarDir+":ro") }, nil
+}
+
+// mount gives a container files or folders of this machine, as --volume of
+// docker-run(1) has them.
+func mount(r *testcontainers.ContainerRequest, volumes ...string) {
+	before := r.HostConfigModifier
+	r.HostConfigModifier = func(h *container.HostConfig) {
+		before(h)
+		h.Binds = append(h.Binds, volumes...)
+	}
 }
 
 // inContainer is a sidecar whose files name their folder as its container has it.

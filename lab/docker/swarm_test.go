@@ -212,7 +212,7 @@ func TestTaskHasItsReplicasName(t *testing.T) {
 func TestServiceIsWhatItIsByHand(t *testing.T) {
 	for publish, how := range map[lab.Publish]string{lab.PublishIngress: "ingress", lab.PublishTasks: "host"} {
 		spec := lab.FleetSpec{Run: mine, Replicas: 3, Placement: lab.OwnNetns, Publish: publish, Protocol: lab.UDP}
-		b := draft(spec, layoutOf(0), 8080)
+		b := draft(spec, layoutOf(0), 8080, client.DefaultDockerHost)
 		s := serviceOf(spec, b, "image")
 		r := s.request(mine, "here", "node")
 		port := r.EndpointSpec.Ports[0]

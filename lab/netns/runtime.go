@@ -47,6 +47,8 @@ func (*Runtime) Supports(spec lab.FleetSpec) error {
 		return noEngine("container images")
 	case spec.Publish.NeedsEngine():
 		return noEngine("a published port")
+	case len(spec.Labels) > 0:
+		return noEngine("a replica's labels")
 	case spec.Replicas > maxReplicas:
 		return lab.Usagef("the netns runtime starts at most %d replicas, not %d: a Linux bridge has no more ports", maxReplicas, spec.Replicas)
 	}
