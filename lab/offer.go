@@ -76,7 +76,9 @@ func (t *Trial) Offer(ctx context.Context, at Place, targets []netip.AddrPort, r
 		recorder = &memory{}
 	}
 	var lost error
-	p := newPulse(t.tell, t.Plan)
+	plan := PlanFor(t.Strategy, t.Plan, res.Front, t.Vantage)
+	res.Plan.Lookup = plan.Lookup
+	p := newPulse(t.tell, plan)
 	p.begin()
 	emit := func(s Sample) {
 		if lost == nil {
@@ -85,7 +87,7 @@ func (t *Trial) Offer(ctx context.Context, at Place, targets []netip.AddrPort, r
 		p.beat(s)
 	}
 	err := t.watched(ctx, res.Fleet, emit, func(ctx context.Context, emit func(Sample)) (err error) {
-		res.Client, err = t.Driver.Drive(ctx, at, t.Plan, targets, emit)
+		res.Client, err = t.Driver.Drive(ctx, at, plan, targets, emit)
 		return err
 	})
 	p.end()

@@ -50,6 +50,9 @@ type Plan struct {
 	// whether the shares of connections are as claimed ([Trial.Monitor]), so that
 	// they are judged by a test that allows for it.
 	UntilSettled bool `json:"until_settled,omitempty"`
+	// Lookup is how clients find the addresses that they dial; the zero one: they
+	// are told them. [PlanFor] fills it in.
+	Lookup Lookup `json:"lookup,omitzero"`
 }
 
 // DefaultPlan is a closed loop of one worker that opens a new connection for

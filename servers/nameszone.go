@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -101,7 +102,7 @@ func ask(p *dnsmessage.Parser, h dnsmessage.Header) (q question, code dnsmessage
 	q.Question = all[0]
 	for {
 		r, err := p.AdditionalHeader()
-		if err == dnsmessage.ErrSectionDone {
+		if errors.Is(err, dnsmessage.ErrSectionDone) {
 			return q, dnsmessage.RCodeSuccess
 		}
 		if err != nil || p.SkipAdditional() != nil || r.Type == dnsmessage.TypeOPT && q.edns {

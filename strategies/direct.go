@@ -90,7 +90,7 @@ func notFromLocalhost() map[lab.Vantage]string {
 func directCaveats() []string {
 	return []string{
 		"Clients must know a way to the replicas' network; on a LAN that takes a route, which the lab's external client has.",
-		"From another machine, a host with Docker drops such packets unless a rule accepts them: that rule is the only step.",
+		"From another machine, a host with Docker drops such packets unless a rule accepts them, which is added.",
 		"Docker 28 and newer also drop them before routing (table raw) unless the network has gateway mode nat-unprotected.",
 	}
 }

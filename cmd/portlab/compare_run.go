@@ -41,7 +41,7 @@ func (r *comparing) run(ctx context.Context, t *lab.Trial) (*lab.Result, lab.Sam
 	if err != nil {
 		return nil, nil, err
 	}
-	if t.Driver, err = r.flags.driver(ctx, t.Plan, marks...); err != nil {
+	if t.Driver, err = r.flags.driver(ctx, lab.PlanFor(t.Strategy, t.Plan, lab.Front{}, t.Vantage), marks...); err != nil {
 		return nil, nil, err
 	}
 	t.Prober = load.Prober(t.Plan.Protocol)

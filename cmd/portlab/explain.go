@@ -99,6 +99,10 @@ func writeExplanation(w io.Writer, t *lab.Trial, e *lab.Explanation) error {
 	fmt.Fprintf(out, "# %s: %s\n#\n", lab.FullName(t.Strategy), about.Summary)
 	fmt.Fprintf(out, "# A client at vantage %s dials %s.\n", t.Vantage, dialled(t, e))
 	for _, r := range e.Replicas {
+		if !r.Address.IsValid() {
+			fmt.Fprintf(out, "# Replica %s gets its address when it starts.\n", r.Instance)
+			continue
+		}
 		fmt.Fprintf(out, "# Replica %s listens at %s.\n", r.Instance, r.Address)
 	}
 	comments(out, "The path of a packet:", about.Path, true)
@@ -118,6 +122,10 @@ func writeExplanation(w io.Writer, t *lab.Trial, e *lab.Explanation) error {
 
 // dialled is what a client dials, in words.
 func dialled(t *lab.Trial, e *lab.Explanation) string {
+	if n, ok := t.Strategy.(lab.Named); ok {
+		l := n.Lookup(e.Front, t.Vantage)
+		return fmt.Sprintf("what it gets for the name %s from the name server at %s", l.Name, l.Server)
+	}
 	var all []string
 	for _, to := range lab.Targets(t.Strategy, e.Front, t.Vantage, e.Replicas) {
 		all = append(all, to.String())

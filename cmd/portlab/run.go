@@ -80,7 +80,7 @@ func (a *app) doRun(c *cobra.Command, strategy string, f *runFlags) error {
 	if err != nil {
 		return err
 	}
-	if t.Driver, err = f.driver(ctx, t.Plan, marks...); err != nil {
+	if t.Driver, err = f.driver(ctx, lab.PlanFor(t.Strategy, t.Plan, lab.Front{}, t.Vantage), marks...); err != nil {
 		return err
 	}
 	t.Prober = load.Prober(t.Plan.Protocol)

@@ -60,6 +60,12 @@ func (d Curl) Drive(ctx context.Context, at lab.Place, p lab.Plan, to []netip.Ad
 		loop: &loop{plan: p, begun: time.Now()}, at: at, program: program, about: newSharedAbout(p),
 		targets: targets, sources: sources, ports: client.Ports,
 	}
+	if p.Lookup.Client != "" {
+		if c.room, err = openRoom(ctx, at, p.Lookup.Server); err != nil {
+			return client, err
+		}
+		defer c.room.close()
+	}
 	c.loop.emit = func(s lab.Sample) {
 		if s.ClosedFirst == lab.ClientEnd {
 			client.ClosedFirst++
@@ -86,6 +92,8 @@ func (Curl) can(p lab.Plan) error {
 		return lab.Usagef("curl makes a number of requests as fast as they are answered: leave --client out, or rate, duration, ramp and warm-up")
 	case p.PerConnection != 1:
 		return lab.Usagef("curl is started anew for each request, so it opens a connection for each: leave --client out, or keep-alive")
+	case p.Lookup.Client != "" && p.Lookup.Client != lab.CurlClient:
+		return dialsAddresses(curlName, p)
 	}
 	return nil
 }
@@ -126,6 +134,7 @@ type curls struct {
 	targets []endpoint
 	sources []address // in turn; none: as the kernel chooses
 	ports   int       // as lab.Client has it
+	room    *room     // where curl is told a name; nil: it is told a target
 
 	about *sharedAbout
 }
@@ -134,7 +143,10 @@ type curls struct {
 func (c *curls) arguments(s *lab.Sample) []string {
 	p := c.loop.plan
 	// A zone stands in a URL with its % encoded (RFC 6874, 2).
-	url := "http://" + strings.Replace(s.Target.String(), "%", "%25", 1) + p.Path
+	host := strings.Replace(s.Target.String(), "%", "%25", 1)
+	if c.room != nil {
+		host = hostOf(p.Lookup, c.targets[0].address.Port())
+	}
 	left := max(p.Timeout-(c.loop.now()-s.Due), time.Millisecond)
 	all := []string{
 		"--disable", // no .curlrc; must stand first
@@ -148,5 +160,5 @@ func (c *curls) arguments(s *lab.Sample) []string {
 	if len(c.sources) > 0 {
 		all = append(all, "--interface", "host!"+c.sources[s.Request%len(c.sources)].addrPort().Addr().String())
 	}
-	return append(all, "--url", url)
+	return append(all, "--url", "http://"+host+p.Path)
 }

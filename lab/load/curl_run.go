@@ -27,6 +27,8 @@ type curlReport struct {
 	Status    int     `json:"response_code"`
 	LocalIP   string  `json:"local_ip"`
 	LocalPort int     `json:"local_port"`
+	PeerIP    string  `json:"remote_ip"`
+	PeerPort  int     `json:"remote_port"`
 	Connect   float64 `json:"time_connect"`
 	FirstByte float64 `json:"time_starttransfer"`
 	Total     float64 `json:"time_total"`
@@ -34,11 +36,13 @@ type curlReport struct {
 
 // request runs curl for one request, and fills the sample in.
 func (c *curls) request(ctx context.Context, s *lab.Sample) {
-	s.Target = pick(c.targets, c.loop.plan.Seed, uint64(s.Request)).address
+	if c.room == nil {
+		s.Target = pick(c.targets, c.loop.plan.Seed, uint64(s.Request)).address
+	}
 	// Should curl itself hang, it has as long again.
 	bound, cancel := context.WithTimeout(ctx, 2*c.loop.plan.Timeout+time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(bound, c.program, c.arguments(s)...)
+	cmd := c.command(bound, s)
 	cmd.Env = []string{"LC_ALL=C"} // what it says is read
 	cmd.WaitDelay = time.Second
 	said, log := &headWriter{most: maxHeaderBytes + lab.InstancePatternBytes}, &tailWriter{most: curlLog}
@@ -56,7 +60,18 @@ func (c *curls) request(ctx context.Context, s *lab.Sample) {
 		return
 	}
 	report.time(s)
+	if c.room != nil {
+		s.Target = report.peer()
+	}
 	c.judge(s, report, said.kept, log.bytes())
+}
+
+// command is curl for one request, in the room if there is one.
+func (c *curls) command(ctx context.Context, s *lab.Sample) *exec.Cmd {
+	if c.room != nil {
+		return c.room.command(ctx, c.program, c.arguments(s)...)
+	}
+	return exec.CommandContext(ctx, c.program, c.arguments(s)...)
 }
 
 // curlLog is how much of what curl says of itself is kept, in bytes: the end.
@@ -84,10 +99,20 @@ func (r curlReport) time(s *lab.Sample) {
 	if r.Status != 0 {
 		s.FirstByte = min(at(r.FirstByte), s.Done)
 	}
-	if a, err := netip.ParseAddr(r.LocalIP); err == nil && r.LocalPort > 0 && r.LocalPort < 1<<16 {
-		s.Local = netip.AddrPortFrom(a.Unmap(), uint16(r.LocalPort))
-	}
+	s.Local = endOf(r.LocalIP, r.LocalPort)
 	s.Status = r.Status
+}
+
+// peer is whom curl was connected with, or tried last; invalid if nobody.
+func (r curlReport) peer() netip.AddrPort { return endOf(r.PeerIP, r.PeerPort) }
+
+// endOf is one end of a connection; invalid where curl says nothing of it.
+func endOf(ip string, port int) netip.AddrPort {
+	a, err := netip.ParseAddr(ip)
+	if err != nil || port < 1 || port >= 1<<16 {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(a.Unmap(), uint16(port))
 }
 
 // judge says how the request ended, and who answered.

@@ -50,7 +50,7 @@ func Drivers() []string {
 // lab.UnsupportedError where a program that the driver needs is missing.
 func Choose(ctx context.Context, name string, p lab.Plan) (string, error) {
 	if name == Auto {
-		name = fitting(p.Protocol)
+		name = fitting(p)
 	}
 	d, err := find(name)
 	if err != nil {
@@ -64,19 +64,33 @@ func Choose(ctx context.Context, name string, p lab.Plan) (string, error) {
 
 // Prober is the driver for single requests of a protocol, in this process.
 func Prober(p lab.Protocol) lab.Driver {
-	d, err := find(fitting(p))
+	d, err := find(fitting(lab.Plan{Protocol: p}))
 	if err != nil {
 		panic(err) // fitting names a driver that is not listed: a mistake in this package
 	}
 	return d.driver
 }
 
-// fitting is the driver for a protocol.
-func fitting(p lab.Protocol) string {
-	if p == lab.HTTP2 || p == lab.WebSocket {
+// fitting is the driver for a plan.
+func fitting(p lab.Plan) string {
+	switch {
+	case p.Lookup.Client == lab.CurlClient:
+		return curlName
+	case p.Lookup.Client != "":
+		return simpleName
+	case p.Protocol == lab.HTTP2 || p.Protocol == lab.WebSocket:
 		return streamsName
 	}
 	return rawName
+}
+
+// dialsAddresses returns a lab.UsageError for a plan that has a name looked up,
+// which a driver leaves to others.
+func dialsAddresses(driver string, p lab.Plan) error {
+	if p.Lookup.Client == "" {
+		return nil
+	}
+	return lab.Usagef("the client named %s dials addresses, and does not look a name up as %s does: leave --client out", driver, p.Lookup.Client)
 }
 
 func find(name string) (listing, error) {

@@ -86,7 +86,7 @@ func (r Raw) can(p lab.Plan) error {
 	case p.Protocol != lab.HTTP1 && p.Protocol != lab.TCP && p.Protocol != lab.UDP:
 		return lab.Usagef("the raw client speaks %s, %s and %s, not %s: leave --client out", lab.HTTP1, lab.TCP, lab.UDP, p.Protocol)
 	}
-	return nil
+	return dialsAddresses(rawName, p)
 }
 
 func (r Raw) threads() int {

@@ -35,22 +35,31 @@ func (Simple) Drive(ctx context.Context, at lab.Place, p lab.Plan, to []netip.Ad
 	if err != nil {
 		return lab.Client{}, err
 	}
+	if p.Lookup.Client != "" {
+		return client, driveNamed(ctx, at, p, targets, emit)
+	}
 	s, err := openSockets(ctx, at, familyOf(targets[0].address), min(socketsAhead, p.Requests))
 	if err != nil {
 		return lab.Client{}, err
 	}
 	defer s.close()
 
-	l := &loop{plan: p, targets: targets, sockets: s, begun: time.Now(), emit: emit}
+	return client, (&loop{plan: p, targets: targets, sockets: s, emit: emit}).drive(ctx)
+}
+
+// drive has the workers carry the plan out. It returns ctx's error where they
+// were cut off.
+func (l *loop) drive(ctx context.Context) error {
+	l.begun = time.Now()
 	var workers sync.WaitGroup
-	for range min(p.Concurrency, p.Requests) {
+	for range min(l.plan.Concurrency, l.plan.Requests) {
 		workers.Go(func() { newWorker(l).work(ctx) })
 	}
 	workers.Wait()
-	if l.emitted < p.Requests {
-		return client, ctx.Err()
+	if l.emitted < l.plan.Requests {
+		return ctx.Err()
 	}
-	return client, nil
+	return nil
 }
 
 // simpleName is how results name the driver.
@@ -67,6 +76,8 @@ func (Simple) can(p lab.Plan) error {
 		return lab.Usagef("the simple client opens a connection for each request and has the server close it: leave --client out")
 	case p.Clients > 1 || p.Host != "" || p.InstanceHeader != "" || p.InstancePattern != "":
 		return lab.Usagef("the simple client has one address, and reads the instrumented server's answers alone: leave --client out")
+	case p.Lookup.Client == lab.CurlClient:
+		return dialsAddresses(simpleName, p)
 	}
 	return nil
 }
@@ -76,6 +87,7 @@ type loop struct {
 	plan    lab.Plan
 	targets []endpoint
 	sockets *sockets
+	names   named // looks the name up for each connection; nil: targets are dialled
 	begun   time.Time
 
 	// A request gets its number and its due time under one lock, so that both
@@ -101,7 +113,8 @@ func (l *loop) due() (lab.Sample, bool) {
 	}
 	n := l.next
 	l.next++
-	return lab.Sample{Request: n, Connection: n, Due: l.now()}, true
+	at := l.now()
+	return lab.Sample{Request: n, Connection: n, Due: at, Begun: at}, true
 }
 
 // work makes requests, one after the other, until there are no more or ctx

@@ -76,7 +76,7 @@ func (Streams) can(p lab.Plan) error {
 	if p.Protocol != lab.HTTP2 && p.Protocol != lab.WebSocket {
 		return lab.Usagef("the client named %s speaks %s and %s, not %s: leave --client out", streamsName, lab.HTTP2, lab.WebSocket, p.Protocol)
 	}
-	return nil
+	return dialsAddresses(streamsName, p)
 }
 
 // streamsLoad is one load: what its workers share.

@@ -35,9 +35,7 @@ func (w *worker) work(ctx context.Context) { w.loop.work(ctx, w.request) }
 
 // request makes one request on a connection of its own, and fills the sample in.
 func (w *worker) request(ctx context.Context, s *lab.Sample) {
-	t := pick(w.loop.targets, w.loop.plan.Seed, uint64(s.Request))
-	s.Target = t.address
-	conn, err := w.begin(ctx, t)
+	t, conn, err := w.begin(ctx, s)
 	if err == nil {
 		defer conn.Close()
 		s.Local = conn.local
@@ -56,13 +54,19 @@ func (w *worker) request(ctx context.Context, s *lab.Sample) {
 	}
 }
 
-// begin starts to connect.
-func (w *worker) begin(ctx context.Context, t *endpoint) (*connection, error) {
+// begin starts to connect, and notes in the sample to which target.
+func (w *worker) begin(ctx context.Context, s *lab.Sample) (*endpoint, *connection, error) {
+	if w.loop.names != nil {
+		return w.beginNamed(ctx, s)
+	}
+	t := pick(w.loop.targets, w.loop.plan.Seed, uint64(s.Request))
+	s.Target = t.address
 	fd, err := w.loop.sockets.get(ctx)
 	if err != nil {
-		return nil, err
+		return t, nil, err
 	}
-	return startConnecting(fd, t.address)
+	conn, err := startConnecting(fd, t.address)
+	return t, conn, err
 }
 
 // exchange connects, asks and reads the answer, all before the deadline. It
