@@ -15,11 +15,14 @@ type interrupt struct{ signal syscall.Signal }
 
 func (i interrupt) Error() string { return "interrupted by " + unix.SignalName(i.signal) }
 
-// endingSignals are those that end this command line. The proxy reads its
-// configuration again on SIGHUP, and must live through it.
+// rereading are the commands that read their configuration again on SIGHUP, and
+// must live through it.
+var rereading = []string{"proxy", "tcp-proxy", "names", "objects"}
+
+// endingSignals are those that end this command line.
 func endingSignals(args []string) []os.Signal {
 	ending := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
-	if len(args) > 0 && (args[0] == "proxy" || args[0] == "tcp-proxy") {
+	if len(args) > 0 && slices.Contains(rereading, args[0]) {
 		return ending
 	}
 	return append(ending, syscall.SIGHUP)

@@ -34,8 +34,10 @@ func TestTheFirstSignalEndsTheContextAndTheSecondTheProcess(t *testing.T) {
 	}
 }
 
-func TestTheProxyLivesThroughSIGHUP(t *testing.T) {
-	for first, ends := range map[string]bool{"run": true, "serve": true, "proxy": false, "tcp-proxy": false} {
+func TestWhatReadsAgainLivesThroughSIGHUP(t *testing.T) {
+	for first, ends := range map[string]bool{
+		"run": true, "serve": true, "proxy": false, "tcp-proxy": false, "names": false, "objects": false,
+	} {
 		got := false
 		for _, s := range endingSignals([]string{first}) {
 			got = got || s == syscall.SIGHUP
