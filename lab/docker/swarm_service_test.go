@@ -31,7 +31,7 @@ func (s *fakeService) TaskList(context.Context, client.TaskListOptions) (r clien
 		s.states = s.states[1:]
 	}
 	if state == swarm.TaskStateStarting {
-		s.containers["late"] = true
+		s.containers["late-container"] = true
 	}
 	t := task(1, state, swarm.TaskStateRemove, "")
 	t.ServiceID = "service"
@@ -56,10 +56,13 @@ func (s *fakeService) ContainerRemove(_ context.Context, id string, _ client.Con
 func TestRemovedServiceLeavesNoContainer(t *testing.T) {
 	s := &fakeService{
 		states:     []swarm.TaskState{swarm.TaskStatePreparing, swarm.TaskStateStarting, swarm.TaskStateShutdown},
-		containers: map[string]bool{"early": true},
+		containers: map[string]bool{"early-container": true},
 	}
 	if err := (&engine{api: s}).removeService(t.Context(), mine, "service"); err != nil {
 		t.Fatal(err)
+	}
+	if len(s.states) != 1 {
+		t.Errorf("it did not wait for a task that was %s", s.states[0])
 	}
 	if left := slices.Collect(maps.Keys(s.containers)); !s.removed || len(left) != 0 {
 		t.Errorf("removed: %v, left: %q", s.removed, left)
