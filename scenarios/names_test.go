@@ -1,11 +1,13 @@
 package scenarios_test
 
 import (
+	"context"
 	"fmt"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/labtest"
@@ -79,5 +81,45 @@ func TestNames(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A client that asks for each connection hears that a replica has left. One that
+// keeps its answer never does, and calls an address where nobody is any more.
+func TestNamesOfOneThatLeaves(t *testing.T) {
+	for strategy, hears := range map[string]bool{"dns-rr": true, "dns-rr:client=glibc": true, "dns-rr:client=cached": false} {
+		t.Run(strategy, func(t *testing.T) {
+			b := bench(t, "netns")
+			hasClient(t, strategy)
+			trial := lookingUp(t, b, strategy, lab.External, lab.IPv4)
+			trial.Plan.Requests, trial.Plan.Concurrency, trial.Plan.Timeout, trial.Plan.Path = 300, 20, time.Second, "/?delay=100ms"
+			var began time.Time
+			var left time.Duration // into the load, at the latest
+			trial.Changes = []lab.Change{
+				{What: "the driver is told to begin", At: time.Nanosecond, Make: func(context.Context, lab.Standing) error { began = time.Now(); return nil }},
+				{What: "foo leaves", At: 100 * time.Millisecond, Make: func(ctx context.Context, s lab.Standing) error {
+					err := s.Leave(ctx, "foo")
+					left = time.Since(began)
+					return err
+				}},
+			}
+			r, samples := cross(t, b, trial)
+			due, failed := 0, 0
+			for s := range samples.All() {
+				if s.Due > left {
+					due++
+					if !s.OK() {
+						failed++
+					}
+				}
+			}
+			t.Logf("of %d requests %v failed; of %d after foo had left, %d", r.Requests, r.Faults, due, failed)
+			if due == 0 {
+				t.Fatal("no request was due after foo had left")
+			}
+			if hears && failed > 0 || !hears && failed == 0 {
+				t.Errorf("%d of %d requests failed after foo had left, and the client hears of it: %v", failed, due, hears)
+			}
+		})
 	}
 }

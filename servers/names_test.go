@@ -106,6 +106,20 @@ func TestNamesRotateEachTypeByItself(t *testing.T) {
 	}
 }
 
+// An answer that does not fit gives no address, so it takes no turn either.
+func TestNamesTooLongTakeNoTurn(t *testing.T) {
+	z := zoneOf(t, webOf(200))
+	query := asking(t, "web.portlab.test.", dnsmessage.TypeA, nil)
+	for i := range 3 {
+		if m := read(t, z.answer(query, false)); !m.Truncated {
+			t.Fatal("200 addresses fit into 512 bytes")
+		}
+		if got, want := given(read(t, z.answer(query, true)))[0], webOf(200).Addresses[i]; got != want {
+			t.Errorf("answer %d begins with %s, want %s", i, got, want)
+		}
+	}
+}
+
 func TestNamesOrders(t *testing.T) {
 	for order, want := range map[string]int{OrderFixed: 1, OrderRandom: 3, OrderRotate: 3} {
 		f := webOf(3)

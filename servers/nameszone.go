@@ -82,11 +82,23 @@ func (z *zone) answer(message []byte, byTCP bool) []byte {
 	}
 	answers, authorities := z.find(&reply, q.Question)
 	text := q.pack(reply, answers, authorities)
-	if len(text) > most {
-		reply.Truncated = true // the client asks again by TCP (RFC 7766, 5)
+	switch {
+	case len(text) > most:
+		// The client asks again by TCP (RFC 7766, 5): that will be its turn.
+		reply.Truncated = true
 		text = q.pack(reply, nil, nil)
+	case len(answers) > 1:
+		text = q.pack(reply, z.of(q.Type).arrange(answers, z.order), authorities)
 	}
 	return text
+}
+
+// of gives the records of a type of address.
+func (z *zone) of(kind dnsmessage.Type) *records {
+	if kind == dnsmessage.TypeA {
+		return &z.ipv4
+	}
+	return &z.ipv6
 }
 
 // ask reads the one question of a message.
@@ -131,10 +143,8 @@ func (z *zone) find(reply *dnsmessage.Header, q dnsmessage.Question) (answers, a
 	switch {
 	case below:
 		reply.RCode = dnsmessage.RCodeNameError
-	case q.Type == dnsmessage.TypeA:
-		answers = z.resources(q.Name, &z.ipv4)
-	case q.Type == dnsmessage.TypeAAAA:
-		answers = z.resources(q.Name, &z.ipv6)
+	case q.Type == dnsmessage.TypeA || q.Type == dnsmessage.TypeAAAA:
+		answers = z.resources(q.Name, z.of(q.Type).addresses)
 	case q.Type == dnsmessage.TypeSOA:
 		return []dnsmessage.Resource{z.start()}, nil
 	}
@@ -155,11 +165,10 @@ func (z *zone) start() dnsmessage.Resource {
 	}
 }
 
-// resources are the addresses of one type in the order in which this answer is
-// to give them.
-func (z *zone) resources(name dnsmessage.Name, r *records) []dnsmessage.Resource {
+// resources are addresses of one type, in the order in which they are configured.
+func (z *zone) resources(name dnsmessage.Name, addresses []netip.Addr) []dnsmessage.Resource {
 	var all []dnsmessage.Resource
-	for _, a := range r.next(z.order) {
+	for _, a := range addresses {
 		h := dnsmessage.ResourceHeader{Name: name, Class: dnsmessage.ClassINET, TTL: z.ttl}
 		if a.Is4() {
 			all = append(all, dnsmessage.Resource{Header: h, Body: &dnsmessage.AResource{A: a.As4()}})
@@ -170,15 +179,15 @@ func (z *zone) resources(name dnsmessage.Name, r *records) []dnsmessage.Resource
 	return all
 }
 
-func (r *records) next(order string) []netip.Addr {
-	all := slices.Clone(r.addresses)
-	switch {
-	case len(all) == 0:
-	case order == OrderRandom:
+// arrange puts at least one record into the order in which this answer is to
+// give them.
+func (r *records) arrange(all []dnsmessage.Resource, order string) []dnsmessage.Resource {
+	switch order {
+	case OrderRandom:
 		rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	case order == OrderRotate:
+	case OrderRotate:
 		first := int((r.asked.Add(1) - 1) % uint64(len(all)))
-		all = append(all[first:], all[:first]...)
+		return slices.Concat(all[first:], all[:first])
 	}
 	return all
 }
