@@ -57,6 +57,7 @@ func (kubeProxy) About() lab.About {
 			"The replica sees the host's address, unless with traffic-policy=local, which Kubernetes recommends where the client's address matters.",
 			"The choice is made once for each connection: requests on a connection that is kept alive all go to one replica.",
 			"An endpoint that is gone is left out once the EndpointSlice says so and kube-proxy has seen it, within a second or so.",
+			"With traffic-policy=local a replica cannot call the front: its neighbour on the bridge would answer directly. In a cluster the pods' network sees to that.",
 			"In mode nftables node ports are not served on 127.0.0.1; in mode iptables they are, by route_localnet (--iptables-localhost-nodeports).",
 			"It takes etcd, an API server and kube-proxy to start: some seconds, and some 300 MB of memory. This is the cost of a cluster's control plane, not of its path.",
 			"The API server runs with AlwaysAllow, a token that everybody knows and a certificate that nobody checks, at the loopback address of a host of the run's own: do not copy that.",
@@ -86,15 +87,19 @@ func (k kubeProxy) Needs() lab.Needs {
 		},
 		NotFromIPv6: notFromLoopbackIPv6(),
 	}
+	n.NotFrom = map[lab.Vantage]string{}
+	if k.Settings()[trafficPolicy] == policyLocal {
+		n.NotFrom[lab.Peer] = "without a masquerade a replica answers its neighbour on the bridge directly, which does not know it"
+	}
 	switch k.mode() {
 	case modeIptables:
 		n.Probes = append(n.Probes, iptables())
 	case modeNftables:
 		n.Probes = append(n.Probes, program(lab.Sidecar{Program: "nft", OnHost: true}, "apt-get install nftables"))
-		n.NotFrom = map[lab.Vantage]string{lab.Localhost: "in mode nftables kube-proxy serves no node port on 127.0.0.1"}
+		n.NotFrom[lab.Localhost] = "in mode nftables kube-proxy serves no node port on 127.0.0.1"
 	case modeIPVS:
 		n.Probes = append(n.Probes, virtualServers())
-		n.NotFrom = map[lab.Vantage]string{lab.Localhost: "IPVS does not serve connections to 127.0.0.1"}
+		n.NotFrom[lab.Localhost] = "IPVS does not serve connections to 127.0.0.1"
 	}
 	return n
 }

@@ -23,7 +23,7 @@ func TestFind(t *testing.T) {
 	}
 	for typed, want := range map[string]string{
 		"dant": "did you mean dnat?", "DNAT": "did you mean dnat?", "ngnix": "did you mean nginx?",
-		"reuse-port": "did you mean reuseport?", "zzzzzz": "use one of client-side, ", "": "use one of",
+		"reuse-port": "did you mean reuseport?", "zzzzzz": "use one of caddy, ", "": "use one of",
 	} {
 		_, err := Find(typed)
 		var usage *lab.UsageError
