@@ -30,7 +30,8 @@ func sidecarVariants(t *testing.T) []lab.Strategy {
 	return slices.DeleteFunc(Variants(), func(s lab.Strategy) bool {
 		p := bare("aaaaaa").of(s)
 		n := s.Needs()
-		if p.placement != lab.OwnNetns || n.Publish != lab.PublishNone || n.WhyNotFor(lab.HTTP1) != "" {
+		_, unasked := s.(lab.Targeter) // its programs take no connections of clients
+		if unasked || p.placement != lab.OwnNetns || n.Publish != lab.PublishNone || n.WhyNotFor(lab.HTTP1) != "" {
 			return true
 		}
 		steps := p.steps(t, s, p.replicas(0, 1))
