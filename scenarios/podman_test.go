@@ -1,8 +1,11 @@
 package scenarios_test
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,6 +136,13 @@ func TestStrategiesOnPodman(t *testing.T) {
 		}
 		same(t, before)
 	})
+	t.Run("nothing on the engine", func(t *testing.T) {
+		for _, path := range []string{"/containers/json?all=1", "/images/json?all=1"} {
+			if got := ask(t, engine, path); got != "[]" {
+				t.Errorf("GET %s: %s", path, got)
+			}
+		}
+	})
 	t.Run("a killed run", func(t *testing.T) {
 		p := start(t, engine, onDocker("run", "docker-publish", "--replicas", "1", "--vantage", "host", "--requests", "1000000", "--no-report")...)
 		p.says(t, string(lab.Probing)+": done")
@@ -141,5 +151,29 @@ func TestStrategiesOnPodman(t *testing.T) {
 		}
 		_ = p.status(t)
 		same(t, before)
+		if got := ask(t, engine, "/containers/json?all=1"); got != "[]" {
+			t.Errorf("the engine still has %s", got)
+		}
 	})
+}
+
+// ask is what an engine answers, by Docker's API.
+func ask(t *testing.T, engine []string, path string) string {
+	t.Helper()
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", strings.TrimPrefix(engine[0], "DOCKER_HOST=unix://"))
+		},
+	}}
+	resp, err := client.Get("http://engine/v1.41" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(text))
 }
