@@ -31,14 +31,14 @@ func onEngine(run lab.RunID) place {
 		Subnet: netip.MustParsePrefix("198.18.0.0/22"), Gateway: netip.MustParseAddr("198.18.0.1"),
 		ForwardChain: "DOCKER-USER", Client: netip.MustParseAddr("198.19.0.2"), Clients: netip.MustParsePrefix("198.19.0.2/32"),
 		Protocol: lab.HTTP1, Transport: "tcp",
-		SidecarListen: []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:8080")},
+		SidecarListen: []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:8080")}, Engine: "unix:///var/run/docker.sock",
 	}}
 }
 
 // bare is a run in a host of its own: nothing drops, and nothing is published.
 func bare(run lab.RunID) place {
 	p := onEngine(run)
-	p.publishes, p.facts.ForwardChain = false, ""
+	p.publishes, p.facts.ForwardChain, p.facts.Engine = false, "", ""
 	return p
 }
 
@@ -69,8 +69,12 @@ func (p place) speaking(protocol lab.Protocol) place {
 	return p
 }
 
-// carries says whether a strategy carries what clients of the place speak.
-func (p place) carries(s lab.Strategy) bool { return s.Needs().WhyNotFor(p.facts.Protocol) == "" }
+// carries says whether a strategy carries what clients of the place speak, and
+// has the engine there that it follows.
+func (p place) carries(s lab.Strategy) bool {
+	n := s.Needs()
+	return n.WhyNotFor(p.facts.Protocol) == "" && (p.facts.Engine != "" || len(n.Labels) == 0)
+}
 
 // of is the place for a strategy: its replicas are where it wants them.
 func (p place) of(s lab.Strategy) place {

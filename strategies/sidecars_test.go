@@ -31,7 +31,7 @@ func sidecarVariants(t *testing.T) []lab.Strategy {
 		p := bare("aaaaaa").of(s)
 		n := s.Needs()
 		_, unasked := s.(lab.Targeter) // its programs take no connections of clients
-		if unasked || p.placement != lab.OwnNetns || n.Publish != lab.PublishNone || n.WhyNotFor(lab.HTTP1) != "" {
+		if unasked || p.placement != lab.OwnNetns || n.Publish != lab.PublishNone || len(n.Labels) > 0 || n.WhyNotFor(lab.HTTP1) != "" {
 			return true
 		}
 		steps := p.steps(t, s, p.replicas(0, 1))

@@ -12,7 +12,8 @@ import (
 
 func init() { register(traefik{}) }
 
-// traefik is the proxy of that name with its file provider.
+// traefik is the proxy of that name, whose replicas come from a file or from
+// the labels of containers.
 type traefik struct{ settings settings }
 
 func (traefik) Name() string { return "traefik" }
@@ -22,6 +23,7 @@ func (traefik) Options() []lab.Option {
 		{Name: mode, Values: []string{modeHTTP, modeTCP}, Meaning: "http reads requests; tcp copies the bytes of connections, in turn"},
 		methodOption(lab.MethodTurn, lab.MethodLeastConn, lab.MethodHash),
 		{Name: checks, Values: []string{on, off}, Meaning: "whether each replica is asked every second if it is well, with mode=http"},
+		{Name: provider, Values: []string{providerFile, providerDocker}, Meaning: "how it learns of replicas; file: from one that it watches, docker: from the labels of containers, by the engine's events"},
 	}
 }
 
@@ -33,7 +35,7 @@ func (x traefik) tcp() bool { return x.Settings()[mode] == modeTCP }
 
 func (x traefik) About() lab.About {
 	a := lab.About{
-		Summary: "Traefik as a reverse proxy, whose replicas come from a file that it watches",
+		Summary: "Traefik as a reverse proxy, whose replicas come from " + x.source(),
 		Path: []string{
 			"The front leads to Traefik, which accepts the connection and reads the request.",
 			"It picks a replica among those that are well, and sends the request over a connection to it that may have been used before.",
@@ -50,7 +52,7 @@ func (x traefik) About() lab.About {
 		},
 	}
 	if x.tcp() {
-		a.Summary = "Traefik as a proxy of layer 4, whose replicas come from a file that it watches"
+		a.Summary = "Traefik as a proxy of layer 4, whose replicas come from " + x.source()
 		a.Path = []string{
 			"The front leads to Traefik, which accepts the connection.",
 			"It takes the replica whose turn it is, connects to it, and copies bytes both ways.",
@@ -60,11 +62,17 @@ func (x traefik) About() lab.About {
 			"A connection stays with the replica that it was given, however many requests it carries.",
 		}
 	}
+	if x.labels() {
+		a.Caveats = append(a.Caveats, labelsFollow, "Labels are the same on all replicas here: weights take the file.")
+		a.Sources = append(a.Sources, "https://doc.traefik.io/traefik/reference/install-configuration/providers/docker/")
+	} else {
+		a.Caveats = append(a.Caveats,
+			"With provider=docker it follows containers by itself, but only once they are gone: a file can take a replica out before it ends.",
+			"Weights must be whole numbers, and only turns of mode http follow them.")
+	}
 	a.Caveats = append(a.Caveats,
-		"With labels in the place of the file it would follow containers by itself, but only once they are gone: a file can take a replica out before it ends.",
 		"With method=leastconn it takes the less busy of two replicas drawn at random (p2c); it has no plain random choice.",
 		hashIsOfAddress,
-		"Weights must be whole numbers, and only turns of mode http follow them.",
 	)
 	return a
 }
@@ -72,8 +80,11 @@ func (x traefik) About() lab.About {
 func (x traefik) Needs() lab.Needs {
 	n := lab.Needs{
 		Placement: lab.OwnNetns, Null: nullOfMethod[x.Settings()[lab.Method]],
-		Probes: []lab.Probe{program(x.sidecar(""), "take a release from https://github.com/traefik/traefik/releases, since make tools does not build it: that takes many minutes")},
+		Probes: []lab.Probe{program(x.sidecar(), "make traefik builds it, which takes many minutes")},
 		NotFor: notForLayer4(),
+	}
+	if x.labels() {
+		n.Labels = x.replicaLabels()
 	}
 	if x.tcp() {
 		n.NotFor = map[lab.Protocol]string{lab.UDP: "its routers of UDP are others, which are not configured here"}
@@ -88,8 +99,14 @@ func (traefik) Weighted() {}
 func (traefik) Workers() int { return 1 }
 
 // Trails covers the way from the file by inotify(7) and the throttle of 100 ms to
-// the routers.
-func (traefik) Trails() time.Duration { return 500 * time.Millisecond }
+// the routers. With labels there is nothing to wait for: what it follows is the
+// end of the container itself.
+func (x traefik) Trails() time.Duration {
+	if x.labels() {
+		return 0
+	}
+	return 500 * time.Millisecond
+}
 
 func (x traefik) Steps(f lab.Facts, _ lab.Front, to []lab.Replica) ([]lab.Step, error) {
 	if err := canProxy(f, to); err != nil {
@@ -99,22 +116,31 @@ func (x traefik) Steps(f lab.Facts, _ lab.Front, to []lab.Replica) ([]lab.Step, 
 	if err != nil {
 		return nil, err
 	}
-	s := x.sidecar(conf)
+	s := x.sidecar()
+	if x.labels() {
+		if err := equalWeights(to); err != nil {
+			return nil, err
+		}
+		s = x.following(s, f)
+	} else {
+		s.Args = append(s.Args, "--providers.file.filename="+lab.SidecarDir+"/replicas.yaml", "--providers.file.watch=true")
+		s.Files, s.Watches = map[string]string{"replicas.yaml": conf}, true
+	}
 	for i, a := range f.SidecarListen {
 		s.Args = append(s.Args, fmt.Sprintf("--entrypoints.front%d.address=%s", i+1, a))
 	}
 	return []lab.Step{step.Sidecar{Sidecar: s}}, nil
 }
 
-func (traefik) sidecar(conf string) lab.Sidecar {
+// sidecar is Traefik without what says where its replicas come from.
+func (traefik) sidecar() lab.Sidecar {
 	return lab.Sidecar{
 		Name: "traefik", Program: "traefik",
 		Args: []string{
-			"--providers.file.filename=" + lab.SidecarDir + "/replicas.yaml", "--providers.file.watch=true",
 			"--providers.providersThrottleDuration=100ms", "--log.level=ERROR",
 			"--global.checknewversion=false", "--global.sendanonymoususage=false",
 		},
-		Files: map[string]string{"replicas.yaml": conf}, Watches: true, VersionFlag: "version", Image: "traefik:v3.7",
+		VersionFlag: "version", Image: "traefik:v3.7",
 	}
 }
 
