@@ -139,6 +139,10 @@ type Sidecar struct {
 	// linked against, such as modules, as patterns of path/filepath. An image
 	// packed from this machine's program has those that are there.
 	Extra []string
+	// Runs are programs that it starts itself: they must be on this machine, their
+	// folders come first in its PATH, and their versions are recorded. Only a
+	// sidecar on the host has them.
+	Runs []string
 	// Shares are files of the host that the program opens under their own names,
 	// such as an engine's socket: where sidecars are containers, each is mounted.
 	Shares []string

@@ -33,6 +33,7 @@ var children = map[string]func(context.Context) error{
 	"serve":      serveFromEnv,
 	"orphan":     pauseWithOrphan,
 	"exec":       listenAndExec,
+	"reader":     readGenerated,
 }
 
 func TestMain(m *testing.M) {

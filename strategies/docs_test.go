@@ -154,6 +154,8 @@ func runtimes(n lab.Needs) (names, why string) {
 	switch {
 	case n.Publish.NeedsEngine():
 		return "docker", "a container engine publishes the port, and netns has none"
+	case len(n.Labels) > 0:
+		return "docker", "it follows the containers of an engine, and netns has none"
 	case n.OwnHost:
 		return "netns", "what it changes must go with the host"
 	case n.Inherit != lab.InheritNone:
@@ -199,6 +201,9 @@ func pagePart(t *testing.T, s lab.Strategy) string {
 func byHand(t *testing.T, b *strings.Builder, s lab.Strategy) {
 	beside, alone := by(t, s, onEngine("k3f9a2")), by(t, s, bare("k3f9a2"))
 	e, explain := beside, "`portlab explain "+s.Name()+reachable(s.Needs())+"` prints "
+	if len(s.Needs().Labels) > 0 {
+		alone = beside // there is an engine, or it is not to be had
+	}
 	switch {
 	case len(beside.Steps)+len(alone.Steps) == 0:
 		fmt.Fprintf(b, "There is nothing to do beside starting the replicas: %show.\n", explain)

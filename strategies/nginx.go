@@ -232,10 +232,16 @@ var nginxMethods = map[string]string{
 }
 
 func (n nginx) conf(f lab.Facts, to []lab.Replica) (string, error) {
-	upstream, err := n.upstream(to)
+	servers, err := n.servers(to)
 	if err != nil {
 		return "", err
 	}
+	return n.around(f, servers), nil
+}
+
+// around is the whole configuration, around the servers of the upstream group.
+func (n nginx) around(f lab.Facts, servers string) string {
+	upstream := n.upstream(servers)
 	var b strings.Builder
 	b.WriteString(nginxHead)
 	if n.stream() {
@@ -252,37 +258,45 @@ func (n nginx) conf(f lab.Facts, to []lab.Replica) (string, error) {
 	}
 	if !n.stream() {
 		b.WriteString(nginxLocation)
-		return b.String(), nil
+		return b.String()
 	}
 	b.WriteString("        proxy_pass replicas;\n")
 	if f.Transport == "udp" {
 		b.WriteString("        proxy_responses 1;\n")
 	}
 	b.WriteString("    }\n}\n")
-	return b.String(), nil
+	return b.String()
 }
 
-// upstream is the group of replicas with its method.
-func (n nginx) upstream(to []lab.Replica) (string, error) {
-	set := n.Settings()
-	var b strings.Builder
-	b.WriteString(nginxUpstream)
-	if m := nginxMethods[set[lab.Method]]; m != "" {
-		fmt.Fprintf(&b, "        %s;\n", m)
+// upstream is the group of servers with its method.
+func (n nginx) upstream(servers string) string {
+	method := ""
+	if m := nginxMethods[n.Settings()[lab.Method]]; m != "" {
+		method = "        " + m + ";\n"
 	}
+	return nginxUpstream + method + servers + "    }\n"
+}
+
+// servers are the replicas, a line for each.
+func (n nginx) servers(to []lab.Replica) (string, error) {
+	var b strings.Builder
 	for _, r := range to {
 		weight, err := wholeWeight("nginx", r, math.MaxInt32)
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(&b, "        server %s weight=%d", r.Address, weight)
-		if set[checks] == off {
-			b.WriteString(" max_fails=0")
-		}
-		b.WriteString(";\n")
+		b.WriteString(n.server(r.Address.String(), weight))
 	}
-	b.WriteString("    }\n")
 	return b.String(), nil
+}
+
+// server is the line of one.
+func (n nginx) server(address string, weight int) string {
+	never := ""
+	if n.Settings()[checks] == off {
+		never = " max_fails=0"
+	}
+	return fmt.Sprintf("        server %s weight=%d%s;\n", address, weight, never)
 }
 
 // speaks are the parameters of a socket that speaks HTTP/2, or is of UDP. Before

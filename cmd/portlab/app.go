@@ -86,7 +86,7 @@ refuted; 2 bad usage; 3 cannot run here; 4 broken on the way; 130 interrupted.`,
 	root.AddCommand(
 		a.runCommand(), a.compareCommand(), a.calibrateCommand(), a.loadCommand(), a.assertCommand(), a.enterCommand(), a.listCommand(), a.explainCommand(), a.doctorCommand(), a.cleanCommand(),
 		a.reportCommand(), a.serveCommand(), a.versionCommand(), a.completionCommand(),
-		a.pauseCommand(), a.proxyCommand(), a.tcpProxyCommand(), a.namesCommand(), a.bpfCommand(), a.objectsCommand(), a.probeCommand(),
+		a.pauseCommand(), a.proxyCommand(), a.tcpProxyCommand(), a.namesCommand(), a.generateCommand(), a.bpfCommand(), a.objectsCommand(), a.probeCommand(),
 	)
 	root.SetHelpCommand(a.helpCommand())
 	return root

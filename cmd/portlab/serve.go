@@ -102,6 +102,12 @@ func (a *app) namesCommand() *cobra.Command {
 	return a.proxyOf("names", "run the name server", servers.RunNames)
 }
 
+// generateCommand makes a program's configuration from the containers of an
+// engine, for the strategy nginx-gen.
+func (a *app) generateCommand() *cobra.Command {
+	return a.proxyOf("generate", "run a program whose configuration follows containers", servers.RunGenerator)
+}
+
 func (a *app) proxyOf(name, short string, run func(context.Context, string, io.Writer) error) *cobra.Command {
 	c := &cobra.Command{
 		Use:    name + " --config FILE",

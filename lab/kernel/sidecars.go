@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -67,13 +68,17 @@ func (s *Sidecars) start(ctx context.Context, c lab.Sidecar) (*sidecar, error) {
 	if err != nil {
 		return nil, err
 	}
+	path, err := s.path(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	program, args, env := activated(c, program, inDir(c.Args, dir))
 	fds, status, err := s.inherited(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	p, err := Start(ctx, s.ns, Command{
-		Run: s.run, Path: program, Args: args, Env: env, Dir: dir, Files: fds,
+		Run: s.run, Path: program, Args: args, Env: append(env, path...), Dir: dir, Files: fds,
 	})
 	closeAll(fds) // the process has its own
 	if err != nil {
@@ -153,20 +158,45 @@ func (s *Sidecars) program(ctx context.Context, c lab.Sidecar) (string, error) {
 	if c.Program == "portlab" {
 		return s.portlab, nil
 	}
-	path, err := lab.FindProgram(c.Program)
-	if err == nil && s.origins[c.Program] == "" {
-		s.origins[c.Program] = VersionOf(ctx, path, c.VersionFlag) + " at " + path
+	return s.find(ctx, c.Program, c.VersionFlag)
+}
+
+// find is where a program is on this machine, whose version is noted.
+func (s *Sidecars) find(ctx context.Context, program, versionFlag string) (string, error) {
+	path, err := lab.FindProgram(program)
+	if err == nil && s.origins[program] == "" {
+		s.origins[program] = VersionOf(ctx, path, versionFlag) + " at " + path
 	}
 	return path, err
 }
 
+// path is the variable PATH of a sidecar that runs other programs.
+func (s *Sidecars) path(ctx context.Context, c lab.Sidecar) ([]string, error) {
+	var folders []string
+	for _, program := range c.Runs {
+		at, err := s.find(ctx, program, "")
+		if err != nil {
+			return nil, err
+		}
+		folders = append(folders, filepath.Dir(at))
+	}
+	if len(folders) == 0 {
+		return nil, nil
+	}
+	return []string{"PATH=" + strings.Join(append(folders, os.Getenv("PATH")), string(os.PathListSeparator))}, nil
+}
+
 // FindProgram implements [lab.ProgramFinder].
 func (s *Sidecars) FindProgram(_ context.Context, c lab.Sidecar) error {
-	if c.Program == "portlab" {
-		return nil
+	for _, program := range append([]string{c.Program}, c.Runs...) {
+		if program == "portlab" {
+			continue
+		}
+		if _, err := lab.FindProgram(program); err != nil {
+			return err
+		}
 	}
-	_, err := lab.FindProgram(c.Program)
-	return err
+	return nil
 }
 
 // Origins are the programs of the sidecars so far, each with its version and

@@ -98,8 +98,13 @@ func (h *Host) checkSidecar(c lab.Sidecar) error {
 	if c.Name == "" || strings.Trim(c.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 		return fmt.Errorf("a name has lower case letters, digits and hyphens, not %q", c.Name)
 	}
-	if !slices.Contains(h.programs, c.Program) {
-		return fmt.Errorf("exec: %q: executable file not found in $PATH", c.Program)
+	for _, program := range append([]string{c.Program}, c.Runs...) {
+		if !slices.Contains(h.programs, program) {
+			return fmt.Errorf("exec: %q: executable file not found in $PATH", program)
+		}
+	}
+	if len(c.Runs) > 0 && !c.OnHost {
+		return fmt.Errorf("%s is no image's, and it is to start %v", c.Program, c.Runs)
 	}
 	for name, text := range c.Files {
 		if !filepath.IsLocal(name) || filepath.Base(name) != name {
