@@ -70,7 +70,7 @@ func (r *fakeRuntime) Supports(spec lab.FleetSpec) error {
 	switch {
 	case spec.Family == lab.IPv6 && r.noIPv6:
 		return &lab.UnsupportedError{What: "--ip 6", Reason: "IPv4 only", Remedy: "leave --ip out"}
-	case !r.publish && spec.Publish.NeedsEngine():
+	case !r.publish && (spec.Publish.NeedsEngine() || len(spec.Labels) > 0):
 		return &lab.UnsupportedError{What: "a published port", Reason: "there is no engine in here"}
 	case r.publish && spec.Replicas > fakeReplicas:
 		return lab.Usagef("at most %d replicas, not %d", fakeReplicas, spec.Replicas)
