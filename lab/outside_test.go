@@ -48,8 +48,16 @@ func TestConnectionsAreNotCountedFromOutsideWhereAnswersSay(t *testing.T) {
 				return lab.Sample{}
 			}
 		},
-		"the server is the instrumented one": func(r *rig) { r.Fleet.Image = "" },
-		"the fleet cannot count":             func(r *rig) { r.runtime.fleet = fleet{r.scene} },
+		"the server is the instrumented one": func(r *rig) {
+			r.Fleet.Image = ""
+			r.driver.reply = func(p lab.Plan, _ int) lab.Sample {
+				if p.Requests == 1 { // until the front answers
+					return lab.Sample{Instance: "foo"}
+				}
+				return lab.Sample{}
+			}
+		},
+		"the fleet cannot count": func(r *rig) { r.runtime.fleet = fleet{r.scene} },
 	} {
 		r := anonymous()
 		change(r)

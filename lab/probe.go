@@ -40,11 +40,16 @@ func (t *Trial) awaitFront(ctx context.Context, at Place, targets []netip.AddrPo
 		if _, err := driver.Drive(ctx, at, probe, one, func(s Sample) { last = s }); err != nil {
 			return err
 		}
-		if last.OK() {
+		// A proxy may answer by itself before it knows of its replicas.
+		stranger := last.OK() && last.Instance == "" && t.Fleet.Image == ""
+		if last.OK() && !stranger {
 			good++
 			continue
 		}
 		good = 0
+		if stranger {
+			last.Detail = "it answers, and no replica does"
+		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("%w: %s within %s: %s (%s)", ErrSilent, one[0], patience, last.Fault, last.Detail)
 		}
