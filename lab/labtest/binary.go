@@ -38,7 +38,7 @@ func (t InTurn) Run() int {
 	if fuzzWorker() {
 		return t.M.Run() // its parent has the turn, and waits for it
 	}
-	release, err := alone(10 * time.Minute)
+	release, err := alone(20 * time.Minute)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
