@@ -70,9 +70,9 @@ func TestSidecarsReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, change := range map[string]func(*lab.Sidecar){
-		"neither takes a signal":     func(s *lab.Sidecar) { s.ReloadSignal = 0 },
-		"changes nothing else": func(s *lab.Sidecar) { s.Args = nil },
-		"is no JSON":           func(s *lab.Sidecar) { s.Files["b.json"] = "" },
+		"neither takes a signal": func(s *lab.Sidecar) { s.ReloadSignal = 0 },
+		"changes nothing else":   func(s *lab.Sidecar) { s.Args = nil },
+		"is no JSON":             func(s *lab.Sidecar) { s.Files["b.json"] = "" },
 	} {
 		s := valid()
 		change(&s)
