@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/compare"
@@ -104,19 +103,7 @@ func comparisonFiles(c *compare.Comparison) (map[string][]byte, error) {
 // docs/comparison.schema.json describes it. A list or a map without content is
 // [] or {}, never null. It returns an error that names the field if a number is
 // not finite.
-func ComparisonJSON(w io.Writer, c *compare.Comparison) error {
-	whole, err := complete(reflect.ValueOf(*c), "comparison")
-	if err != nil {
-		return err
-	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(whole.Interface()); err != nil {
-		return fmt.Errorf("write the comparison as JSON: %w", err)
-	}
-	return nil
-}
+func ComparisonJSON(w io.Writer, c *compare.Comparison) error { return writeJSON(w, *c, "comparison") }
 
 // IsComparison says whether a folder holds a comparison, rather than a run.
 func IsComparison(dir string) bool {

@@ -14,8 +14,11 @@ import (
 // describes it. A list or a map without content is [] or {}, never null. It
 // returns an error that names the field if a number is not finite, since JSON
 // (RFC 8259, section 6) has no such number.
-func JSON(w io.Writer, r *lab.Result) error {
-	whole, err := complete(reflect.ValueOf(*r), "result")
+func JSON(w io.Writer, r *lab.Result) error { return writeJSON(w, *r, "result") }
+
+// writeJSON writes a struct, which is called what, as [JSON] says.
+func writeJSON(w io.Writer, v any, what string) error {
+	whole, err := complete(reflect.ValueOf(v), what)
 	if err != nil {
 		return err
 	}
@@ -23,7 +26,7 @@ func JSON(w io.Writer, r *lab.Result) error {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(whole.Interface()); err != nil {
-		return fmt.Errorf("write the result as JSON: %w", err)
+		return fmt.Errorf("write the %s as JSON: %w", what, err)
 	}
 	return nil
 }

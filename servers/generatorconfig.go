@@ -1,12 +1,8 @@
 package servers
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 )
 
@@ -28,25 +24,12 @@ type GeneratorConfig struct {
 // as a field that is not known, is an [ErrConfig] that names the file and the
 // entry.
 func ReadGeneratorConfig(path string) (GeneratorConfig, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return GeneratorConfig{}, fmt.Errorf("%w: the generator's configuration: %w", ErrConfig, err)
-	}
-	c, err := parseGeneratorConfig(text)
-	if err != nil {
-		return GeneratorConfig{}, fmt.Errorf("%w: the generator's configuration %s: %w", ErrConfig, path, err)
-	}
-	return c, nil
+	return readConfig(path, "the generator's configuration", parseGeneratorConfig)
 }
 
 func parseGeneratorConfig(text []byte) (c GeneratorConfig, err error) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&c); err != nil {
+	if err := decodeStrictly(text, &c); err != nil {
 		return c, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return c, errors.New("something follows the JSON object")
 	}
 	switch {
 	case !strings.HasPrefix(c.Engine, unixScheme):

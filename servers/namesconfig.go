@@ -1,13 +1,9 @@
 package servers
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
-	"os"
 	"slices"
 	"time"
 
@@ -46,15 +42,7 @@ type NamesConfig struct {
 // ReadNamesConfig reads a configuration from a file. A mistake in it, such as a
 // field that is not known, is an [ErrConfig] that names the file and the entry.
 func ReadNamesConfig(path string) (NamesConfig, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return NamesConfig{}, fmt.Errorf("%w: the name server's configuration: %w", ErrConfig, err)
-	}
-	c, err := parseNamesConfig(text)
-	if err != nil {
-		return NamesConfig{}, fmt.Errorf("%w: the name server's configuration %s: %w", ErrConfig, path, err)
-	}
-	return c, nil
+	return readConfig(path, "the name server's configuration", parseNamesConfig)
 }
 
 // namesFile is a [NamesConfig] as text, so that errors can show what was given.
@@ -68,13 +56,8 @@ type namesFile struct {
 
 func parseNamesConfig(text []byte) (NamesConfig, error) {
 	var file namesFile
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&file); err != nil {
+	if err := decodeStrictly(text, &file); err != nil {
 		return NamesConfig{}, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return NamesConfig{}, errors.New("something follows the JSON object")
 	}
 	c, err := file.config()
 	if err == nil {

@@ -33,18 +33,15 @@ type Object struct {
 // ReadObjectsConfig reads a configuration from a file. A mistake in it is an
 // [ErrConfig] that names the file.
 func ReadObjectsConfig(path string) (ObjectsConfig, error) {
-	var c ObjectsConfig
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return c, fmt.Errorf("%w: the objects: %w", ErrConfig, err)
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&c); err != nil {
-		return c, fmt.Errorf("%w: the objects of %s: %w", ErrConfig, path, err)
+	return readConfig(path, "the objects", parseObjectsConfig)
+}
+
+func parseObjectsConfig(text []byte) (c ObjectsConfig, err error) {
+	if err := decodeStrictly(text, &c); err != nil {
+		return c, err
 	}
 	if !strings.HasPrefix(c.Server, "https://") || len(c.Objects) == 0 {
-		return c, fmt.Errorf(`%w: the objects of %s: "server" must begin with https:// and "objects" name at least one`, ErrConfig, path)
+		return c, errors.New(`"server" must begin with https:// and "objects" name at least one`)
 	}
 	return c, nil
 }

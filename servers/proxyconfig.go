@@ -1,13 +1,9 @@
 package servers
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
-	"os"
 	"slices"
 )
 
@@ -36,15 +32,7 @@ type Upstream struct {
 // a field that is not known, is an [ErrConfig] that names the file and the
 // entry.
 func ReadProxyConfig(path string) (ProxyConfig, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return ProxyConfig{}, fmt.Errorf("%w: the proxy's configuration: %w", ErrConfig, err)
-	}
-	c, err := parseProxyConfig(text)
-	if err != nil {
-		return ProxyConfig{}, fmt.Errorf("%w: the proxy's configuration %s: %w", ErrConfig, path, err)
-	}
-	return c, nil
+	return readConfig(path, "the proxy's configuration", parseProxyConfig)
 }
 
 // proxyFile is a [ProxyConfig] with its addresses as text, because the errors
@@ -59,13 +47,8 @@ type proxyFile struct {
 
 func parseProxyConfig(text []byte) (ProxyConfig, error) {
 	var file proxyFile
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&file); err != nil {
+	if err := decodeStrictly(text, &file); err != nil {
 		return ProxyConfig{}, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return ProxyConfig{}, errors.New("something follows the JSON object")
 	}
 	c, err := file.config()
 	if err == nil {
