@@ -14,12 +14,27 @@ func costs(r *lab.Result) string {
 	if c == nil || r.Requests == 0 {
 		return ""
 	}
-	parts := []string{fmt.Sprintf("CPU a request: client %s, path %s, replicas %s", each(c.Client, r), each(c.Path(), r), each(c.Replicas, r)),
+	parts := []string{fmt.Sprintf("CPU a request: client %s, path %s, replicas %s", each(c.Client, r), ofPath(r), each(c.Replicas, r)),
 		"memory: replicas " + size(c.ReplicasMemoryBytes)}
 	if c.SidecarsMemoryBytes > 0 {
 		parts = append(parts, "proxies "+size(c.SidecarsMemoryBytes))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// leastRest is the least busy time of the machine that is told: it is counted in
+// ticks of 10 ms (proc(5), /proc/stat), of which a short load has a few.
+const leastRest = 50 * time.Millisecond
+
+// ofPath is a request's part of the time that the path took.
+func ofPath(r *lab.Result) string {
+	switch c := r.Cost; {
+	case c.Rest >= leastRest:
+		return each(c.Path(), r)
+	case c.Sidecars > 0:
+		return each(c.Sidecars, r)
+	}
+	return "too little to be told"
 }
 
 // each is a request's part of a time.

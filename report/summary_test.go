@@ -60,6 +60,14 @@ func TestCostIsByRequestAndInAll(t *testing.T) {
 	if got := costs(r); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
+	short := *r.Cost
+	short.Rest = 30 * time.Millisecond // three ticks of the machine's clock
+	for sidecars, want := range map[time.Duration]string{2 * time.Second: "path 2.00 ms", 0: "path too little to be told"} {
+		short.Sidecars = sidecars
+		if got := costs(&lab.Result{Requests: 1000, Cost: &short}); !strings.Contains(got, want) {
+			t.Errorf("%s\nwant %q in it", got, want)
+		}
+	}
 	p := &page{}
 	p.cost(r)
 	for _, want := range []string{"| client ", "1.00 s", "path: proxies", "2.00 s", "500 ms", "250 ms"} {
