@@ -153,7 +153,8 @@ func (h *hand) undo(plans []plan) []string {
 	}
 	var lines []string
 	for _, where := range all {
-		lines = append(lines, "ip netns pids "+h.name(where)+" | xargs -r kill")
+		// One that was told to end before may end between the two commands.
+		lines = append(lines, "ip netns pids "+h.name(where)+" | xargs -r kill || true")
 	}
 	for _, where := range append(all, outside) {
 		lines = append(lines, "ip netns del "+h.name(where))
