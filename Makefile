@@ -65,13 +65,13 @@ tools: $(addprefix $(BIN)/,$(TOOLS)) ## install what some strategies need: nginx
 	ln -sf benchstat-$(BENCHSTAT_VERSION) $(BIN)/benchstat
 	ln -sf $(addprefix kube-$(KUBERNETES_VERSION)/,$(KUBERNETES)) $(BIN)/
 
-# What real kernels and browsers do is no race of ours, and takes longest.
+# What real kernels and browsers do is no race of ours, and with long commands takes longest.
 traefik: $(BIN)/traefik-$(TRAEFIK_VERSION) ## build traefik into bin, for the strategy of that name: many minutes, once
 	ln -sf traefik-$(TRAEFIK_VERSION) $(BIN)/traefik
 
 race: ## run the unit tests under the race detector
 	@.ci/setup cc
-	CGO_ENABLED=1 $(GOTEST) -race -skip 'OnTheKernel|InABrowser' $(UNITS)
+	CGO_ENABLED=1 $(GOTEST) -race -skip 'OnTheKernel|InABrowser|TestScripts/(calibrate|compare)' $(UNITS)
 
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@.ci/fuzz $(FUZZTIME)
