@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/portlab/portlab/lab"
@@ -14,7 +15,8 @@ var errSaid = errors.New("the system said no")
 
 // scene is what the fakes of a test did, in order, and what they must fail at.
 type scene struct {
-	log  []string
+	mu   sync.Mutex // changes are made while load is offered
+	log  []string   // read once all is done
 	fail map[string]error
 }
 
@@ -22,6 +24,8 @@ func newScene() *scene { return &scene{fail: map[string]error{}} }
 
 // act notes what is done and gives the failure that was asked for, if any.
 func (s *scene) act(what string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.log = append(s.log, what)
 	return s.fail[what]
 }
