@@ -116,13 +116,13 @@ func paste(t testing.TB, dir string, lines []string) {
 }
 
 // call asks the front from a place, by the prefix of a command there, until it
-// answers.
+// answers with no error: a proxy that listens may not know its replicas yet.
 func call(t *testing.T, from []string, at netip.AddrPort) string {
 	t.Helper()
 	var out []byte
 	var err error
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		words := append(slices.Clone(from), "curl", "-sS", "-m", "2", "http://"+at.String()+"/")
+		words := append(slices.Clone(from), "curl", "-sS", "-f", "-m", "2", "http://"+at.String()+"/")
 		curl := exec.Command(words[0], words[1:]...)
 		if out, err = curl.CombinedOutput(); err == nil {
 			return string(out)
