@@ -151,9 +151,10 @@ func (p *tcpProxy) dial(ctx context.Context) (net.Conn, error) {
 	turn := p.turn.Load()
 	first := turn.next()
 	all := []netip.AddrPort{first}
-	for _, other := range turn.peers {
-		if other.Address != first {
-			all = append(all, other.Address)
+	for i := range turn.peers {
+		other := turn.peers[i].Address // which alone never changes
+		if other != first {
+			all = append(all, other)
 		}
 	}
 	var errs []error
