@@ -48,6 +48,11 @@ func TestCommandsByHand(t *testing.T) {
 					}
 					x := explain(t, s.Name(), "--runtime", b.Runtime.Name(), "--ip", fmt.Sprint(int(ip)), "--vantage", string(at))
 					dir := workbench(t)
+					t.Cleanup(func() {
+						if t.Failed() {
+							undoAll(t, dir, x.Undo)
+						}
+					})
 					paste(t, dir, x.Shell)
 					from := strings.Fields("ip netns exec " + x.Facts.Run.Object("client"))
 					if at == lab.OnHost {
@@ -103,15 +108,32 @@ func paste(t testing.TB, dir string, lines []string) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	sh := exec.Command("sh", "-e")
-	sh.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
-	sh.Stdout, sh.Stderr, sh.Dir = log, log, dir
-	// The programs that make tools built stand beside the project's own.
-	tools := filepath.Dir(os.Getenv("PORTLAB_DOCKER_PROXY"))
-	sh.Env = append(os.Environ(), "PATH="+strings.Join([]string{filepath.Join(dir, "bin"), tools, os.Getenv("PATH")}, ":"))
+	sh := shell(dir, lines...)
+	sh.Stdout, sh.Stderr = log, log
 	if err := sh.Run(); err != nil {
 		said, _ := os.ReadFile(log.Name())
 		t.Fatalf("%v\n%s", err, said)
+	}
+}
+
+// shell is a shell on a workbench that is given lines.
+func shell(dir string, lines ...string) *exec.Cmd {
+	sh := exec.Command("sh", "-e")
+	sh.Stdin, sh.Dir = strings.NewReader(strings.Join(lines, "\n")+"\n"), dir
+	// The programs that make tools built stand beside the project's own.
+	tools := filepath.Dir(os.Getenv("PORTLAB_DOCKER_PROXY"))
+	sh.Env = append(os.Environ(), "PATH="+strings.Join([]string{filepath.Join(dir, "bin"), tools, os.Getenv("PATH")}, ":"))
+	return sh
+}
+
+// undoAll takes back what a test that failed on the way has left, whatever fails
+// of it: each command by itself, since some have nothing to take back.
+func undoAll(t testing.TB, dir string, lines []string) {
+	t.Helper()
+	for _, line := range lines {
+		if out, err := shell(dir, line).CombinedOutput(); err != nil {
+			t.Logf("undo %q: %v: %s", line, err, out)
+		}
 	}
 }
 
