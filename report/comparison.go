@@ -106,14 +106,7 @@ func (d *digest) ranked(m compare.Metric) []string {
 		return !ok
 	})
 	slices.SortStableFunc(has, func(a, b string) int {
-		x, y := d.summaries[[2]string{a, m.Name}].Value.Median, d.summaries[[2]string{b, m.Name}].Value.Median
-		switch {
-		case x == y:
-			return 0
-		case x < y == m.Higher:
-			return 1
-		}
-		return -1
+		return m.Compare(d.summaries[[2]string{a, m.Name}].Value.Median, d.summaries[[2]string{b, m.Name}].Value.Median)
 	})
 	return has
 }

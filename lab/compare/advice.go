@@ -150,14 +150,7 @@ func (c *Comparison) fits(a Arm, wants []want) (fits, doubt bool) {
 // better compares arms by the median of a metric.
 func (c *Comparison) better(m Metric) func(a, b string) int {
 	return func(a, b string) int {
-		x, y := c.summarized(a, m.Name).Value.Median, c.summarized(b, m.Name).Value.Median
-		switch {
-		case x == y:
-			return 0
-		case x < y == m.Higher:
-			return 1
-		}
-		return -1
+		return m.Compare(c.summarized(a, m.Name).Value.Median, c.summarized(b, m.Name).Value.Median)
 	}
 }
 

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/portlab/portlab/lab"
@@ -67,6 +68,15 @@ type Metric struct {
 	Unit    string `json:"unit"`  // as benchmarks write it (golang.org/x/perf/benchunit): ns, req/s, B, ns/req
 	Higher  bool   `json:"higher_is_better"`
 	Meaning string `json:"meaning"` // one sentence
+}
+
+// Compare orders two values of the metric, the better one first: -1 where x is
+// better, 1 where y is, 0 where they are equal.
+func (m Metric) Compare(x, y float64) int {
+	if m.Higher {
+		return cmp.Compare(y, x)
+	}
+	return cmp.Compare(x, y)
 }
 
 // Round is one pass over all arms.
