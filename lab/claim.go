@@ -17,6 +17,9 @@ type Evidence struct {
 	Workers     int // that keep their own turn under round robin; 0: unknown
 	Plan        Plan
 	Vantage     Vantage
+	// Emulated: the processor was emulated ([Environment]), so that no claim on
+	// times, rates or costs can be judged.
+	Emulated bool
 }
 
 // Outcome is what became of a claim.

@@ -25,6 +25,7 @@ func (t *Trial) Judge(res *Result, m Measurement, samples Samples) []Verdict {
 	e := Evidence{
 		Measurement: m, Samples: samples, Replicas: res.Fleet,
 		Null: res.Null, Workers: res.Workers, Plan: t.Plan, Vantage: t.Vantage,
+		Emulated: res.Environment.Emulated,
 	}
 	if t.Recognise != nil {
 		b := t.Recognise(e)

@@ -47,7 +47,9 @@ func (t *Trial) measure(ctx context.Context, stands Standing, res *Result) (Samp
 	samples, err := t.Offer(ctx, place, targets, res)
 	lap(&res.Timings.Load, at)
 	notes, e := changed()
-	res.Environment.Notes = append(res.Environment.Notes, notes...)
+	for _, note := range notes {
+		res.Environment.Notes = append(res.Environment.Notes, res.timed(note))
+	}
 	if err := errors.Join(err, e); err != nil {
 		return samples, nil, err
 	}

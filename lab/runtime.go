@@ -134,6 +134,12 @@ type Environment struct {
 	Sysctls   map[string]string `json:"sysctls"`  // those that change what is measured
 	Versions  map[string]string `json:"versions"` // of portlab and of every program in the path
 	Notes     []string          `json:"notes"`    // what was unusual, one sentence each
+	// Virtualization is what the machine runs on, in the words of
+	// systemd-detect-virt(1): kvm, oracle, vmware...; empty if nothing is known of.
+	Virtualization string `json:"virtualization,omitempty"`
+	// Emulated: the processor was emulated in software (QEMU's TCG), so that
+	// times, rates and costs say nothing of real hardware.
+	Emulated bool `json:"emulated,omitempty"`
 }
 
 // Targets gives what a client at v dials under a strategy.

@@ -30,12 +30,30 @@ const (
 // warnings say what casts doubt on the figures, and what to do.
 func (r *Result) warnings(m Measurement, samples Samples) []string {
 	all := []string{}
-	for _, w := range []string{r.limited(m), r.late(m), r.slow(m), r.queued(m), r.exhausting(m), drifting(m, samples)} {
+	if r.Environment.Emulated {
+		all = append(all, EmulatedWarning)
+	}
+	for _, w := range []string{
+		r.limited(m), r.timed(r.late(m)), r.timed(r.slow(m)), r.queued(m), r.exhausting(m), r.timed(drifting(m, samples)),
+	} {
 		if w != "" {
 			all = append(all, w)
 		}
 	}
 	return all
+}
+
+// EmulatedWarning is the first warning of what was measured where the processor
+// was emulated.
+const EmulatedWarning = "the processor was emulated in software (QEMU's TCG): times, rates and costs say nothing of real hardware, " +
+	"and claims about them are not judged; counts, shares and addresses are as they would be elsewhere"
+
+// timed marks a warning that has a figure of time in it.
+func (r *Result) timed(warning string) string {
+	if warning == "" || !r.Environment.Emulated {
+		return warning
+	}
+	return "emulated: " + warning
 }
 
 // limited: what the client ran out of says nothing about the strategy.

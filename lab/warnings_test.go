@@ -96,3 +96,15 @@ func slow(all SampleList, times float64) {
 		all[i].Connected, all[i].Done = all[i].Begun+1, all[i].Begun+2
 	}
 }
+
+func TestAnEmulatedMachineIsTheFirstWarning(t *testing.T) {
+	r, samples := loaded()
+	r.Environment.Emulated, r.Client.Late, r.Client.Queued = true, 11, 500
+	r.Fold(samples, nil)
+	if len(r.Warnings) != 3 || r.Warnings[0] != EmulatedWarning {
+		t.Fatalf("warnings %q", r.Warnings)
+	}
+	if !strings.Contains(r.Warnings[1], "emulated") || strings.Contains(r.Warnings[2], "emulated") {
+		t.Errorf("marked are %q: a time is to be, a number of requests is not", r.Warnings[1:])
+	}
+}

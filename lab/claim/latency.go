@@ -24,8 +24,14 @@ const TolerableV = 0.3
 // It speaks of the replicas of one run. Two processes differ, by the processor
 // and the memory that they happen to get, so that of many runs of one strategy
 // half show some dependence, now on this instance and now on that one: what is
-// a strategy's takes several runs to see (lab/compare).
+// a strategy's takes several runs to see (lab/compare). On an emulated machine it
+// is not judged.
 type LatencyIndependent struct{}
+
+// Emulated is why a claim on times, rates or costs is [lab.Unsupported] where the
+// processor was emulated.
+const Emulated = "not judged: the processor was emulated in software, so that times, rates and costs are the emulator's; " +
+	"measure on real hardware, or in a machine with KVM"
 
 // Name implements [lab.Claim].
 func (LatencyIndependent) Name() string { return "latency is independent of the instance" }
@@ -34,6 +40,10 @@ func (LatencyIndependent) Name() string { return "latency is independent of the 
 func (c LatencyIndependent) Judge(e lab.Evidence) lab.Verdict {
 	table, n := latencyTable(e.Samples)
 	v := newVerdict(c, n)
+	if e.Emulated {
+		v.Outcome, v.Sentence = lab.Unsupported, Emulated
+		return v
+	}
 	v.Alpha = Alpha
 	if e.Plan.Concurrency > 1 {
 		v.Warnings = append(v.Warnings,

@@ -66,7 +66,8 @@ func situations() []situation {
 // situation wants, without contradiction, was not shown to be skewed, and does not
 // come with a warning. Of the candidates the one with the best median of a metric wins, together with all
 // that cannot be told from it ([CannotTell]). What was not measured is not
-// advised.
+// advised. On an emulated machine no arm is better than another ([Metric.HardwareBound]):
+// the advice names the candidates, in the order of the comparison.
 func Advise(c *Comparison) []Advice {
 	if len(c.Traits) == 0 {
 		return []Advice{}
@@ -81,7 +82,8 @@ func Advise(c *Comparison) []Advice {
 func (c *Comparison) advise(s situation) Advice {
 	m, known := c.metricOf(s.by)
 	wants := slices.Concat(s.wants, always)
-	a := Advice{For: s.words, Arms: []string{}, Rule: ruleOf(wants, m, s.by)}
+	emulated := c.Environment.Emulated && m.HardwareBound()
+	a := Advice{For: s.words, Arms: []string{}, Rule: ruleOf(wants, m, s.by, emulated)}
 	var in, doubtful []string
 	for _, arm := range c.Arms {
 		switch fits, doubt := c.fits(arm, wants); {
@@ -91,9 +93,14 @@ func (c *Comparison) advise(s situation) Advice {
 			in = append(in, arm.Name)
 		}
 	}
-	if !known || len(in) == 0 {
+	switch {
+	case !known || len(in) == 0:
 		a.Sentence = "None of the strategies that were measured fits."
-	} else {
+	case emulated && len(s.wants) == 0:
+		a.Sentence = "Nothing is advised: the processor was emulated, so that it cannot be told."
+	case emulated:
+		a.Arms, a.Sentence = in, fmt.Sprintf("What fits: %s. Which is the best by %s is not said: the processor was emulated.", strings.Join(in, ", "), m.Title)
+	default:
 		slices.SortStableFunc(in, c.better(m))
 		a.Arms, a.Sentence = in, c.sentence(in, m)
 	}
@@ -111,10 +118,13 @@ func (c *Comparison) metricOf(name string) (Metric, bool) {
 	return c.Metrics[i], true
 }
 
-func ruleOf(wants []want, m Metric, by string) string {
+func ruleOf(wants []want, m Metric, by string, emulated bool) string {
 	var words []string
 	for _, w := range wants {
 		words = append(words, w.words)
+	}
+	if emulated {
+		return strings.Join(words, ", ") + "; in no order, since the processor was emulated."
 	}
 	best := "lowest"
 	if m.Higher {

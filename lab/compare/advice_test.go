@@ -135,3 +135,21 @@ func TestEveryAdviceSaysItsRule(t *testing.T) {
 		}
 	}
 }
+
+// What is faster on an emulator is no advice; what fits by what was seen is.
+func TestNoAdviceFollowsFromEmulatedSpeed(t *testing.T) {
+	c := surveyed()
+	c.Environment.Emulated = true
+	c.set("nginx", TraitUDP, func(t *Trait) { t.Answer = No })
+	if a := adviceFor(t, c, "The least latency on the path"); len(a.Arms) > 0 {
+		t.Errorf("by speed alone: %+v", a)
+	}
+	a := adviceFor(t, c, "UDP")
+	if !slices.Equal(a.Arms, []string{"nft", "dnat"}) || strings.Contains(a.Sentence, "Use ") || strings.Contains(a.Rule, "lowest") {
+		t.Errorf("of what fits: %+v", a)
+	}
+	c.Arms[2], c.Arms[3] = c.Arms[3], c.Arms[2] // as measured, nft is the fastest
+	if a := adviceFor(t, c, "UDP"); !slices.Equal(a.Arms, []string{"dnat", "nft"}) {
+		t.Errorf("ordered by speed: %+v", a)
+	}
+}

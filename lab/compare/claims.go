@@ -120,6 +120,10 @@ func (c *Comparison) judgeRatio(arm string, x ratioClaim) lab.Verdict {
 		Claim: x.Name(), Outcome: lab.Inconclusive, Asked: true, Test: "interval of the median ratio within rounds",
 		EffectName: fmt.Sprintf("%s over %s, %s", arm, x.Baseline, x.Metric), N: e.N, Warnings: []string{},
 	}
+	if c.Environment.Emulated && (Metric{Name: x.Metric}).HardwareBound() {
+		v.Outcome, v.Sentence = lab.Unsupported, claim.Emulated
+		return v
+	}
 	if e.N == 0 {
 		v.Sentence = fmt.Sprintf("no round has a value of %s for both %s and %s", x.Metric, arm, x.Baseline)
 		return v
@@ -172,6 +176,10 @@ func (c *Comparison) judgeRuns(arm string, k int) lab.Verdict {
 	for _, r := range runs {
 		count[r.Outcome]++
 		shown = shown || r.Outcome == lab.Refuted && r.PValue == nil && r.Alpha == 0
+	}
+	if count[lab.Unsupported] == len(runs) {
+		v.Outcome, v.Test, v.Sentence = lab.Unsupported, "", runs[0].Sentence
+		return v
 	}
 	refuted, held := count[lab.Refuted], count[lab.Held]
 	p := atLeast(refuted, len(runs), claim.Alpha)

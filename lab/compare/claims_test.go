@@ -3,6 +3,7 @@ package compare
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/portlab/portlab/lab"
@@ -98,6 +99,29 @@ func TestRunsAddUpToAVerdict(t *testing.T) {
 		got := compared(t, cfg).Verdicts
 		if len(got) != 1 || got[0].Outcome != c.want || got[0].N != 10 {
 			t.Errorf("%v, tested %v: %+v, want %s", c.outcomes, c.tested, got, c.want)
+		}
+	}
+}
+
+func TestClaimsOnSpeedAreNotJudgedOnAnEmulatedMachine(t *testing.T) {
+	for text, want := range map[string]lab.Outcome{
+		"at most 3 times the baseline": lab.Unsupported, "cpu at most 3 times the baseline": lab.Unsupported,
+		"fairness at most 3 times the baseline": lab.Held, "latency independent": lab.Unsupported, "no loss": lab.Held,
+	} {
+		l := newLaw(25)
+		l.change = func(r *lab.Result) { r.Environment.Emulated = true }
+		cfg := config(l, "other")
+		x, err := claim.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Trial.Claims, cfg.Trial.Asked = []lab.Claim{x}, 1
+		c := compared(t, cfg)
+		if v := c.Verdicts[0]; v.Outcome != want || want == lab.Unsupported && v.Effect != nil {
+			t.Errorf("%s: %+v, want %s", text, v, want)
+		}
+		if len(c.Warnings) == 0 || !strings.Contains(c.Warnings[0], "emulated") {
+			t.Errorf("%s: warnings %q", text, c.Warnings)
 		}
 	}
 }

@@ -79,6 +79,11 @@ func (m Metric) Compare(x, y float64) int {
 	return cmp.Compare(x, y)
 }
 
+// HardwareBound says whether a value is the hardware's as much as the arm's: a
+// time, a rate or a cost. What is measured of it on an emulated machine holds
+// there alone; a share holds everywhere.
+func (m Metric) HardwareBound() bool { return m.Name != Fairness && m.Name != Loss }
+
 // Round is one pass over all arms.
 type Round struct {
 	Number int   `json:"number"` // from 1

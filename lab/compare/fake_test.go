@@ -63,14 +63,14 @@ func (l *law) run(_ context.Context, t *lab.Trial) (*lab.Result, lab.Samples, er
 			Name: lab.InstanceName(i), Connections: n / t.Fleet.Replicas, Expected: 1 / float64(t.Fleet.Replicas),
 		})
 	}
-	e := lab.Evidence{Measurement: lab.Measurement{Requests: n}}
+	if l.change != nil {
+		l.change(r)
+	}
+	e := lab.Evidence{Measurement: lab.Measurement{Requests: n}, Samples: lab.SampleList{}, Emulated: r.Environment.Emulated}
 	for i, c := range t.Claims {
 		v := c.Judge(e)
 		v.Claim, v.Asked = c.Name(), i < t.Asked
 		r.Verdicts = append(r.Verdicts, v)
-	}
-	if l.change != nil {
-		l.change(r)
 	}
 	return r, lab.SampleList{}, nil
 }

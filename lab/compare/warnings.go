@@ -16,6 +16,10 @@ const MostLost = 0.01
 func (c *Comparison) warnings() []string {
 	all := []string{}
 	add := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	if c.Environment.Emulated {
+		add("The processor was emulated in software (QEMU's TCG): times, rates and costs, and ratios of them, say nothing of real hardware. " +
+			"No advice follows from them, and no claim about them is judged.")
+	}
 	if len(c.Rounds) > c.Stop.Done || c.Stop.Done < c.Stop.Planned && !slices.Contains(c.Stop.Looks, c.Stop.Done) {
 		add("The comparison did not come to its end. %s What is here was measured before.", c.Stop.Reason)
 	}

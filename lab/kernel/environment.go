@@ -44,6 +44,8 @@ func Environment(ctx context.Context, ns *Namespace) lab.Environment {
 			e.Sysctls[key] = value
 		}
 	}
+	m := thisMachine()
+	e.Emulated, e.Virtualization = m.emulated(), m.virtualization()
 	e.Notes = append(e.Notes, notes(e.CPUs)...)
 	return e
 }
@@ -70,10 +72,15 @@ func notes(cpus int) []string {
 	if load, err := strconv.ParseFloat(one, 64); err == nil && load > float64(cpus) {
 		all = append(all, fmt.Sprintf("The load average of the last minute was %.1f on %d CPUs: the machine was busy with other things.", load, cpus))
 	}
-	if strings.Contains(" "+field("/proc/cpuinfo", "flags", ":")+" ", " hypervisor ") {
+	if flagged("hypervisor") {
 		all = append(all, "The machine is virtual: its CPU time may be shared with others.")
 	}
 	return all
+}
+
+// flagged says whether the kernel shows a flag of the processor.
+func flagged(flag string) bool {
+	return strings.Contains(" "+field("/proc/cpuinfo", "flags", ":")+" ", " "+flag+" ")
 }
 
 func firstLine(path string) string {
