@@ -159,7 +159,7 @@ func TestPortInUseReadsWhatProgramsSay(t *testing.T) {
 }
 
 func TestTailKeepsTheEnd(t *testing.T) {
-	var log tail
+	var log Tail
 	for _, text := range []string{strings.Repeat("x", tailBytes), "the end"} {
 		if _, err := log.Write([]byte(text)); err != nil {
 			t.Fatal(err)

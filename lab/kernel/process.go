@@ -33,7 +33,7 @@ type Command struct {
 // Process is a started program, in a session of its own (setsid(2)).
 type Process struct {
 	cmd  *exec.Cmd
-	end  *tail
+	end  *Tail
 	done chan struct{}
 	err  error // of Wait; valid once done is closed
 }
@@ -46,7 +46,7 @@ func Start(ctx context.Context, at lab.Place, c Command) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{end: &tail{}, done: make(chan struct{})}
+	p := &Process{end: &Tail{}, done: make(chan struct{})}
 	p.cmd = exec.Command(c.Path, c.Args...)
 	if c.Name != "" {
 		p.cmd.Args[0] = c.Name

@@ -8,14 +8,15 @@ import (
 // tailBytes is how much of a process's output is kept for error messages.
 const tailBytes = 8 << 10
 
-// tail is an io.Writer that keeps the end of what is written to it.
-type tail struct {
+// Tail is an io.Writer that keeps the end of what is written to it: 8 KiB. It is safe
+// for concurrent use.
+type Tail struct {
 	mu   sync.Mutex
 	kept []byte
 	cut  bool
 }
 
-func (t *tail) Write(p []byte) (int, error) {
+func (t *Tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.kept = append(t.kept, p...)
@@ -27,7 +28,7 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 // String is the end of the output, with a mark where its beginning is lost.
-func (t *tail) String() string {
+func (t *Tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	text := strings.TrimSpace(string(t.kept))
