@@ -85,7 +85,7 @@ refuted; 2 bad usage; 3 cannot run here; 4 broken on the way; 130 interrupted.`,
 	root.SetFlagErrorFunc(flagProblem)
 	root.AddCommand(
 		a.runCommand(), a.compareCommand(), a.calibrateCommand(), a.loadCommand(), a.assertCommand(), a.enterCommand(), a.listCommand(), a.explainCommand(), a.doctorCommand(), a.cleanCommand(),
-		a.reportCommand(), a.serveCommand(), a.versionCommand(), a.completionCommand(),
+		a.reportCommand(), a.serveCommand(), a.vmCommand(), a.versionCommand(), a.completionCommand(),
 		a.pauseCommand(), a.proxyCommand(), a.tcpProxyCommand(), a.namesCommand(), a.generateCommand(), a.bpfCommand(), a.objectsCommand(), a.probeCommand(),
 	)
 	root.SetHelpCommand(a.helpCommand())

@@ -68,12 +68,12 @@ func (c *cpioWriter) entry(path string, mode, links uint32, size int64) {
 	const magic = "070701"
 	// inode, mode, owner, group, links, time, size, device (2), device of a
 	// special file (2), length of the name, checksum (unused).
-	h := magic
+	h := []byte(magic)
 	for _, v := range []uint32{c.inode, mode, 0, 0, links, 0, uint32(size), 0, 0, 0, 0, uint32(len(path) + 1), 0} {
-		h += fmt.Sprintf("%08x", v)
+		h = fmt.Appendf(h, "%08x", v)
 	}
 	c.inode++
-	c.write([]byte(h + path + "\x00"))
+	c.write(append(h, path+"\x00"...))
 	c.pad()
 }
 

@@ -1,0 +1,210 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// The phases of a build, in order, for a progress display.
+const (
+	Listing     lab.Phase = "fetching the lists of packages"
+	Downloading lab.Phase = "fetching packages"
+	Unpacking   lab.Phase = "unpacking packages"
+	Writing     lab.Phase = "writing the image"
+)
+
+// BuildConfig says which image to build, and where.
+type BuildConfig struct {
+	Dir   string // the folder of images; see [CacheDir]
+	Kind  Kind
+	Suite string // of Debian, such as bookworm; empty: the one that this machine has
+	Arch  string // as Debian calls it, amd64 or arm64; empty: this machine's
+	// With are further packages. What they need comes along.
+	With []string
+	// Kernel and Modules are a kernel's file and the folder of its modules, such
+	// as /lib/modules/RELEASE, to be taken instead of the suite's kernel. Both or
+	// none; for a [Tiny] image alone.
+	Kernel, Modules string
+
+	Watch func(lab.Event) // is told what is being done; nil: nobody
+}
+
+// Build makes an image from the packages of this machine's distribution and
+// puts it among the others; one of the same name is replaced. It is the only
+// part of the project that fetches anything, and it tells how much beforehand.
+// It needs no privilege: packages are unpacked, and none of their scripts run.
+//
+// A bad configuration is a [lab.UsageError], a machine on which it cannot be
+// done a [lab.UnsupportedError]; then nothing was fetched. A build that fails or
+// is interrupted leaves nothing.
+func Build(ctx context.Context, cfg BuildConfig) (Image, error) {
+	if cfg.Arch == "" {
+		cfg.Arch = runtime.GOARCH
+	}
+	if cfg.Watch == nil {
+		cfg.Watch = func(lab.Event) {}
+	}
+	if err := cfg.check(); err != nil {
+		return Image{}, err
+	}
+	d, err := thisDistribution(os.DirFS("/"))
+	if err != nil {
+		return Image{}, err
+	}
+	if cfg.Suite == "" {
+		cfg.Suite = d.codename
+	}
+	if err := cfg.programs(); err != nil {
+		return Image{}, err
+	}
+	at, err := newSite(cfg.Dir)
+	if err != nil {
+		return Image{}, err
+	}
+	image, err := cfg.build(ctx, d, at)
+	return image, errors.Join(err, at.close())
+}
+
+var (
+	suiteForm   = regexp.MustCompile(`^[a-z]+$`)
+	packageForm = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`) // Debian Policy, 5.6.1
+)
+
+// check finds what is wrong with the configuration itself.
+func (cfg BuildConfig) check() error {
+	switch {
+	case cfg.Dir == "":
+		return lab.Usagef("an image needs a folder to be kept in")
+	case !slices.Contains(Kinds(), cfg.Kind):
+		return lab.Usagef("an image is %s or %s, not %q", Tiny, Docker, cfg.Kind)
+	case cfg.Suite != "" && !suiteForm.MatchString(cfg.Suite):
+		return lab.Usagef("a suite of Debian is one word, such as bookworm or trixie, not %q", cfg.Suite)
+	case cfg.Arch != "amd64" && cfg.Arch != "arm64":
+		return &lab.UnsupportedError{What: "an image for " + cfg.Arch, Reason: "images are made for amd64 and arm64"}
+	case (cfg.Kernel == "") != (cfg.Modules == ""):
+		return lab.Usagef("a kernel and the folder of its modules go together: give both")
+	case cfg.Kernel != "" && cfg.Kind != Tiny:
+		return lab.Usagef("a kernel of one's own is for an image of kind %s", Tiny)
+	}
+	for _, p := range cfg.With {
+		if !packageForm.MatchString(p) {
+			return lab.Usagef("%q is no name of a package", p)
+		}
+	}
+	return cfg.checkKernel()
+}
+
+// checkKernel finds out whether the files of a kernel can be read.
+func (cfg BuildConfig) checkKernel() error {
+	if cfg.Kernel == "" {
+		return nil
+	}
+	f, err := os.Open(cfg.Kernel)
+	if err != nil {
+		return lab.Usagef("the kernel: %v", err)
+	}
+	defer f.Close()
+	_, err = readModules(cfg.Modules)
+	return err
+}
+
+// tool is a program that a build runs, and the package that has it.
+type tool struct{ name, pkg string }
+
+// programs finds out whether all programs that the build will run are here.
+func (cfg BuildConfig) programs() error {
+	needed := []tool{{"apt-get", "apt"}, {"apt-config", "apt"}, {"apt-cache", "apt"}, {"dpkg-deb", "dpkg"}, {"xz", "xz-utils"}}
+	if cfg.Kind == Docker {
+		needed = append(needed, tool{"depmod", "kmod"}, tool{"mke2fs", "e2fsprogs"}, tool{"debugfs", "e2fsprogs"})
+	}
+	if cfg.Modules != "" {
+		t, err := readModules(cfg.Modules)
+		if err != nil {
+			return err
+		}
+		for _, p := range t.decompressors() {
+			needed = append(needed, tool{p, map[string]string{"xz": "xz-utils"}[p]})
+		}
+	}
+	var missing, packages []string
+	for _, t := range needed {
+		if _, err := lab.FindProgram(t.name); err == nil || slices.Contains(missing, t.name) {
+			continue
+		}
+		missing = append(missing, t.name)
+		if t.pkg == "" {
+			t.pkg = t.name
+		}
+		if !slices.Contains(packages, t.pkg) {
+			packages = append(packages, t.pkg)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return &lab.UnsupportedError{
+		What: "portlab vm build " + string(cfg.Kind), Reason: "this machine has no " + strings.Join(missing, ", no "),
+		Remedy: "install the packages: apt-get install " + strings.Join(packages, " "),
+	}
+}
+
+// build makes the image in a folder of its own, and names it when all is there.
+func (cfg BuildConfig) build(ctx context.Context, d distribution, at *site) (Image, error) {
+	b, err := newBuilder(cfg, at.dir)
+	if err != nil {
+		return Image{}, err
+	}
+	if err := errors.Join(b.make(ctx, d), b.close(), ctx.Err()); err != nil {
+		return Image{}, err
+	}
+	if err := at.publish(b.image.Dir, cfg.Dir, b.image.Name); err != nil {
+		return Image{}, err
+	}
+	return load(filepath.Join(cfg.Dir, b.image.Name))
+}
+
+// make fetches, unpacks and writes.
+func (b *builder) make(ctx context.Context, d distribution) error {
+	if err := b.fetch(ctx, d); err != nil {
+		return err
+	}
+	if err := b.unpack(ctx); err != nil {
+		return err
+	}
+	b.cfg.Watch(lab.Event{Phase: Writing})
+	write := map[Kind]func(context.Context) error{Tiny: b.writeTiny, Docker: b.writeDocker}[b.cfg.Kind]
+	if err := write(ctx); err != nil {
+		return err
+	}
+	b.image.Built = time.Now().UTC().Truncate(time.Second)
+	return b.finish()
+}
+
+// name is what the image is called: KIND-SUITE and, with a kernel of one's own,
+// its release.
+func (cfg BuildConfig) name(release string) string {
+	name := string(cfg.Kind) + "-" + cfg.Suite
+	if cfg.Kernel != "" {
+		name += "-" + release
+	}
+	return name
+}
+
+// estimate says in a sentence what will be fetched.
+func estimate(all []fetch, suite string) string {
+	var n int64
+	for _, f := range all {
+		n += f.bytes
+	}
+	return fmt.Sprintf("fetching %d packages of %s, %.1f MB, by this machine's apt", len(all), suite, float64(n)/1e6)
+}

@@ -1,0 +1,274 @@
+package vm
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/portlab/portlab/lab"
+)
+
+// moduleTree is a folder of kernel modules, such as /lib/modules/RELEASE.
+type moduleTree struct {
+	dir     string
+	files   map[string]string // from a module's name to its file within dir
+	builtin map[string]bool   // names of what is part of the kernel itself
+}
+
+// kernelModule is one module, ready to be loaded by finit_module(2).
+type kernelModule struct {
+	name    string
+	path    string   // within its tree, without what says how it was compressed
+	needs   []string // modules that must be loaded before it
+	wants   []string // modules that should be, if there are any
+	content []byte
+}
+
+// compressed says what ends the name of a compressed module, and which program
+// reads it; gzip is read without one.
+var compressed = map[string]string{"": "", ".gz": "", ".xz": "xz", ".zst": "zstd"}
+
+// readModules finds the modules in a folder.
+func readModules(dir string) (*moduleTree, error) {
+	t := &moduleTree{dir: dir, files: map[string]string{}, builtin: map[string]bool{}}
+	err := fs.WalkDir(os.DirFS(dir), ".", func(file string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			t.add(file)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for modules: %w", err)
+	}
+	if len(t.files) == 0 {
+		return nil, lab.Usagef("%s holds no modules of a kernel: name a folder such as /lib/modules/RELEASE", dir)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "modules.builtin"))
+	if err != nil {
+		return nil, fmt.Errorf("find what the kernel has built in: %w", err)
+	}
+	for line := range strings.Lines(string(b)) {
+		t.builtin[moduleName(strings.TrimSpace(line))] = true
+	}
+	return t, nil
+}
+
+func (t *moduleTree) add(file string) {
+	if base, suffix := splitModule(file); suffix != "" || strings.HasSuffix(base, ".ko") {
+		t.files[moduleName(file)] = file
+	}
+}
+
+// splitModule parts off what says how a module is compressed.
+func splitModule(file string) (base, suffix string) {
+	for s := range compressed {
+		if s != "" && strings.HasSuffix(file, ".ko"+s) {
+			return strings.TrimSuffix(file, s), s
+		}
+	}
+	return file, ""
+}
+
+// moduleName is the name of a module, as the kernel shows it, by its file.
+func moduleName(file string) string {
+	base, _ := splitModule(path.Base(file))
+	return strings.ReplaceAll(strings.TrimSuffix(base, ".ko"), "-", "_")
+}
+
+// decompressors are the programs that this tree's modules need to be read.
+func (t *moduleTree) decompressors() []string {
+	var programs []string
+	for _, file := range t.files {
+		_, suffix := splitModule(file)
+		if p := compressed[suffix]; p != "" && !slices.Contains(programs, p) {
+			programs = append(programs, p)
+		}
+	}
+	return programs
+}
+
+// choose finds the modules whose names match the patterns (path.Match), and
+// what they need, in an order in which they can be loaded. A pattern without an
+// asterisk that no module has, in a file or built in, is among lacks.
+func (t *moduleTree) choose(ctx context.Context, patterns []string) (chosen []kernelModule, lacks []string, err error) {
+	c := chooser{tree: t, ctx: ctx, seen: map[string]bool{}}
+	for _, p := range patterns {
+		names := t.matching(p)
+		if len(names) == 0 && !t.builtin[p] && !strings.Contains(p, "*") {
+			lacks = append(lacks, p)
+		}
+		for _, n := range names {
+			if err := c.add(n); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	return c.chosen, lacks, nil
+}
+
+func (t *moduleTree) matching(pattern string) []string {
+	var names []string
+	for n := range t.files {
+		if ok, err := path.Match(pattern, n); ok && err == nil {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// chooser puts each module after those that it needs.
+type chooser struct {
+	tree   *moduleTree
+	ctx    context.Context
+	seen   map[string]bool
+	chosen []kernelModule
+}
+
+func (c *chooser) add(name string) error {
+	if c.seen[name] || c.tree.builtin[name] {
+		return nil
+	}
+	c.seen[name] = true
+	m, err := c.tree.read(c.ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, n := range m.needs {
+		if c.tree.files[n] == "" && !c.tree.builtin[n] {
+			return fmt.Errorf("module %s needs %s, which %s does not hold", name, n, c.tree.dir)
+		}
+		if err := c.add(n); err != nil {
+			return err
+		}
+	}
+	for _, n := range m.wants {
+		if n = c.tree.provider(n); n != "" {
+			if err := c.add(n); err != nil {
+				return err
+			}
+		}
+	}
+	c.chosen = append(c.chosen, m)
+	return nil
+}
+
+// provider is the module of that name or, for an algorithm of the kernel's
+// crypto API such as crc32c, its implementation for every processor.
+func (t *moduleTree) provider(name string) string {
+	for _, n := range []string{name, name + "_generic"} {
+		if t.files[n] != "" {
+			return n
+		}
+	}
+	return ""
+}
+
+// read reads a module and what it says of itself.
+func (t *moduleTree) read(ctx context.Context, name string) (kernelModule, error) {
+	file := t.files[name]
+	content, err := readCompressed(ctx, filepath.Join(t.dir, file))
+	if err != nil {
+		return kernelModule{}, fmt.Errorf("read module %s: %w", name, err)
+	}
+	base, _ := splitModule(file)
+	m := kernelModule{name: name, path: base, content: content}
+	info, err := modinfo(content)
+	if err != nil {
+		return m, fmt.Errorf("read module %s: %w", name, err)
+	}
+	for _, v := range info["depends"] {
+		for n := range strings.SplitSeq(v, ",") {
+			if n != "" {
+				m.needs = append(m.needs, moduleName(n))
+			}
+		}
+	}
+	for _, v := range info["softdep"] {
+		m.wants = append(m.wants, before(v)...)
+	}
+	return m, nil
+}
+
+// before are the modules that a soft dependency, "pre: A B post: C", wants to be
+// loaded first (modprobe.d(5)).
+func before(softdep string) []string {
+	var names []string
+	pre := false
+	for word := range strings.FieldsSeq(softdep) {
+		switch word {
+		case "pre:":
+			pre = true
+		case "post:":
+			pre = false
+		default:
+			if pre {
+				names = append(names, moduleName(word))
+			}
+		}
+	}
+	return names
+}
+
+// modinfo reads the section .modinfo of a module: strings KEY=VALUE, each ended
+// by a zero byte.
+func modinfo(content []byte) (map[string][]string, error) {
+	f, err := elf.NewFile(bytes.NewReader(content))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	s := f.Section(".modinfo")
+	if s == nil {
+		return nil, errors.New("it has no section .modinfo")
+	}
+	data, err := s.Data()
+	if err != nil {
+		return nil, err
+	}
+	info := map[string][]string{}
+	for entry := range bytes.SplitSeq(data, []byte{0}) {
+		if key, value, ok := strings.Cut(string(entry), "="); ok {
+			info[key] = append(info[key], value)
+		}
+	}
+	return info, nil
+}
+
+// readCompressed reads a file, by a program where its name says that it is
+// compressed.
+func readCompressed(ctx context.Context, file string) ([]byte, error) {
+	_, suffix := splitModule(file)
+	if program := compressed[suffix]; program != "" {
+		found, err := lab.FindProgram(program)
+		if err != nil {
+			return nil, err
+		}
+		out, err := exec.CommandContext(ctx, found, "-dc", file).Output()
+		return out, said(err)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r := io.Reader(bufio.NewReader(f))
+	if suffix == ".gz" {
+		if r, err = gzip.NewReader(r); err != nil {
+			return nil, err
+		}
+	}
+	return io.ReadAll(r)
+}
