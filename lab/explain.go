@@ -66,5 +66,5 @@ func (t *Trial) Caveats() []string {
 	if t.Plan.Protocol == UDP {
 		all = append(all, about.OverUDP...)
 	}
-	return all
+	return append(all, t.Fleet.Link.Caveats()...)
 }

@@ -30,10 +30,13 @@ type Result struct {
 	Workers  int               `json:"workers,omitempty"`
 	Family   Family            `json:"ip"`
 	Replicas int               `json:"replicas"`
-	Image    string            `json:"image,omitempty"` // the user's own server
-	Front    Front             `json:"front"`
-	Fleet    []Replica         `json:"fleet"`
-	Plan     Plan              `json:"plan"`
+	// Link is how replicas with a namespace of their own are linked to the host;
+	// absent where that is a bridge, or was not the lab's choice.
+	Link  LinkKind  `json:"link,omitempty"`
+	Image string    `json:"image,omitempty"` // the user's own server
+	Front Front     `json:"front"`
+	Fleet []Replica `json:"fleet"`
+	Plan  Plan      `json:"plan"`
 
 	Connections int              `json:"connections"`
 	Requests    int              `json:"requests"`

@@ -88,6 +88,9 @@ func (t *Trial) newResult(begun time.Time) *Result {
 	if name := FullName(t.Strategy); name != res.Strategy {
 		res.Name = name
 	}
+	if t.Fleet.Link.OnParent() {
+		res.Link = t.Fleet.Link
+	}
 	if c, ok := t.Strategy.(Concurrent); ok {
 		res.Workers = c.Workers()
 	}

@@ -31,6 +31,7 @@ type FleetSpec struct {
 	Replicas  int
 	Weights   []float64 // one for each replica, or none
 	Placement Placement
+	Link      LinkKind // of replicas with a namespace of their own; empty: LinkBridge
 	ReusePort bool
 	OwnPorts  bool
 	Publish   Publish

@@ -191,7 +191,10 @@ type Concurrent interface {
 type Facts struct {
 	Run    RunID  `json:"run"`
 	Family Family `json:"family"`
-	// Bridge is the link behind which the replicas are.
+	// Link is how replicas with a namespace of their own are linked to the host.
+	Link LinkKind `json:"link"`
+	// Bridge is the host's link to the replicas: the bridge whose ports they are
+	// or, where Link is another kind, the host's own link of that kind.
 	Bridge string `json:"bridge"`
 	// Subnet is the replicas' network; Gateway the host's own address in it.
 	Subnet  netip.Prefix `json:"subnet"`

@@ -72,7 +72,7 @@ func (t *Trial) Valid() error {
 			Reason: why, Remedy: "choose " + strings.Join(possibleFrom(needs, t.family()), " or ") + " with --vantage",
 		}
 	}
-	return nil
+	return t.checkLink()
 }
 
 func (t *Trial) checkWeights() error {
@@ -137,6 +137,9 @@ func (t *Trial) Able(ctx context.Context) error {
 		return err
 	}
 	if err := t.Runtime.Supports(t.Spec()); err != nil {
+		return err
+	}
+	if err := t.canLink(ctx, host); err != nil {
 		return err
 	}
 	return probed(ctx, host, t.Strategy, t.family(), t.Fleet.SidecarImage)
