@@ -19,15 +19,28 @@ func AwaitLinks(ctx context.Context, ends ...End) error {
 			if err := awaitSending(ctx, e.Name); err != nil {
 				return err
 			}
-			for _, a := range e.addresses() {
-				if err := awaitLocal(ctx, a.Addr()); err != nil {
-					return err
-				}
-			}
-			return nil
+			return awaitAddresses(ctx, e)
 		})
 		if err != nil {
 			return fmt.Errorf("wait for the link %s: %w", e.Name, err)
+		}
+	}
+	return nil
+}
+
+// AwaitAddresses is [AwaitLinks] for a link on a parent, which sends and
+// receives from the start.
+func AwaitAddresses(ctx context.Context, e End) error {
+	if err := e.In.Do(ctx, func() error { return awaitAddresses(ctx, e) }); err != nil {
+		return fmt.Errorf("wait for the addresses of %s: %w", e.Name, err)
+	}
+	return nil
+}
+
+func awaitAddresses(ctx context.Context, e End) error {
+	for _, a := range e.addresses() {
+		if err := awaitLocal(ctx, a.Addr()); err != nil {
+			return err
 		}
 	}
 	return nil

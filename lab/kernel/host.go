@@ -66,6 +66,9 @@ func (h *Host) Sysctls() lab.Sysctls { return sysctls{h.Namespace} }
 // Flows implements [lab.Host].
 func (h *Host) Flows() lab.Flows { return flows{h.Namespace} }
 
+// CheckLink implements [lab.Linker].
+func (*Host) CheckLink(ctx context.Context, k lab.LinkKind) error { return checkLink(ctx, k) }
+
 // Bridges implements [lab.Host].
 func (h *Host) Bridges() lab.Bridges { return bridges{h.Namespace} }
 

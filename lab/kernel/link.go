@@ -18,7 +18,7 @@ import (
 	"github.com/portlab/portlab/lab"
 )
 
-// End is one end of a veth pair (veth(4)).
+// End is one end of a veth pair (veth(4)), or a link on a [Parent].
 type End struct {
 	In      *Namespace
 	Name    string       // at most 15 characters, netdevice(7)

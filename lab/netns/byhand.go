@@ -78,8 +78,16 @@ func (h *hand) router(name string, address netip.Prefix) {
 
 func (h *hand) host() {
 	h.make(onHost)
-	h.ip(onHost, "link add "+bridge+" type bridge mcast_snooping 0")
-	h.router(bridge, within(h.l.subnet, h.l.gateway))
+	if h.spec.Link.OnParent() {
+		ip, sysctl := h.l.parent(h.spec.Link, nil).Shell()
+		h.ip(onHost, ip...)
+		for _, words := range sysctl {
+			h.lines = append(h.lines, h.under(onHost)+" sysctl "+words)
+		}
+	} else {
+		h.ip(onHost, "link add "+bridge+" type bridge mcast_snooping 0")
+	}
+	h.router(toReplicas(h.spec.Link), within(h.l.subnet, h.l.gateway))
 	for _, s := range sysctlsOf(h.spec.Family) {
 		line := fmt.Sprintf("%s sysctl -w %s=%s", h.under(onHost), s.name, s.value)
 		if s.optional {
@@ -97,11 +105,15 @@ func (h *hand) client() {
 	h.ip(outside, "route add default via "+h.l.host.String())
 }
 
-// namespace is one behind the bridge.
+// namespace is one behind the host's link to the replicas.
 func (h *hand) namespace(p plan) {
 	h.make(p.where)
-	h.ip(onHost, fmt.Sprintf("link add %s type veth peer name %s netns %s", portOf(p.where), inside, h.name(p.where)),
-		fmt.Sprintf("link set %s master %s up", portOf(p.where), bridge))
+	if h.spec.Link.OnParent() {
+		h.ip(onHost, h.l.parent(h.spec.Link, nil).ShellOnParent(inside, h.name(p.where)))
+	} else {
+		h.ip(onHost, fmt.Sprintf("link add %s type veth peer name %s netns %s", portOf(p.where), inside, h.name(p.where)),
+			fmt.Sprintf("link set %s master %s up", portOf(p.where), bridge))
+	}
 	h.link(p.where, inside, within(h.l.subnet, h.l.replica(p.index)))
 	h.ip(p.where, "route add default via "+h.l.gateway.String())
 	if h.spec.SharedAddress {

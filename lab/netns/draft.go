@@ -22,7 +22,8 @@ func draft(spec lab.FleetSpec) lab.Blueprint {
 	b := lab.Blueprint{
 		Front: front,
 		Facts: lab.Facts{
-			Run: spec.Run, Family: spec.Family, Bridge: bridge, Subnet: l.subnet, Gateway: l.gateway,
+			Run: spec.Run, Family: spec.Family, Subnet: l.subnet, Gateway: l.gateway,
+			Link: cmp.Or(spec.Link, lab.LinkBridge), Bridge: toReplicas(spec.Link),
 			SidecarListen: front.Endpoints(), Client: l.client, Clients: l.clients(spec.Clients),
 			Protocol: cmp.Or(spec.Protocol, lab.HTTP1), Transport: spec.Protocol.Transport(),
 		},
@@ -31,6 +32,7 @@ func draft(spec lab.FleetSpec) lab.Blueprint {
 		b.Replicas = append(b.Replicas, replicaAt(spec, front, i))
 	}
 	b.HostShell, b.Shell, b.Undo = byHand(spec, b)
+	b.LAN = lanByHand(spec)
 	return b
 }
 

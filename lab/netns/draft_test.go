@@ -34,6 +34,8 @@ var placements = []lab.FleetSpec{
 	{Placement: lab.SharedNetns, ReusePort: true, Publish: lab.PublishSandbox},
 	{Placement: lab.HostNetns, ReusePort: true}, {Placement: lab.HostNetns, OwnPorts: true},
 	{Placement: lab.OwnNetns, SharedAddress: true},
+	{Placement: lab.OwnNetns, Link: lab.LinkMacvlan}, {Placement: lab.OwnNetns, Link: lab.LinkIPvlan},
+	{Placement: lab.OwnNetns, Link: lab.LinkMacvlan, SharedAddress: true},
 }
 
 func TestWhatIsDoneByHandCanBeFoundAgain(t *testing.T) {
@@ -146,6 +148,33 @@ func TestWhatIsNotSupportedIsSaid(t *testing.T) {
 		spec.Replicas = 1
 		if err := New(Options{}).Supports(spec); err != nil {
 			t.Errorf("%+v: %v", spec, err)
+		}
+	}
+}
+
+// By hand as by the runtime, the host has a link of its own beside the
+// replicas', with the address that is their gateway, and no bridge.
+func TestHostHasALinkOfItsOwnOnAParent(t *testing.T) {
+	for kind, words := range map[lab.LinkKind]string{lab.LinkMacvlan: "type macvlan mode bridge", lab.LinkIPvlan: "type ipvlan mode l2"} {
+		for _, ip := range []lab.Family{lab.IPv4, lab.IPv6} {
+			b := draft(lab.FleetSpec{Run: "aaaaaa", Placement: lab.OwnNetns, Replicas: 3, Family: ip, Link: kind})
+			links, given := 0, false
+			for _, line := range b.Shell {
+				if strings.Contains(line, " link parent0 ") && strings.HasSuffix(line, words) {
+					links++
+				}
+				given = given || strings.Contains(line, "addr add "+b.Facts.Gateway.String()+"/") && strings.Contains(line, " dev "+b.Facts.Bridge)
+				if strings.Contains(line, "type bridge") || strings.Contains(line, "master") {
+					t.Errorf("%s, IPv%d: %s", kind, ip, line)
+				}
+			}
+			if links != 4 || !given || b.Facts.Link != kind {
+				t.Errorf("%s, IPv%d: %d links on the parent, the host's has the gateway's address: %v\n%s", kind, ip, links, given, strings.Join(b.Shell, "\n"))
+			}
+			loose := strings.Contains(strings.Join(b.Shell, "\n"), "net.ipv4.conf.parent0.rp_filter=2")
+			if loose != (kind == lab.LinkIPvlan && ip == lab.IPv4) {
+				t.Errorf("%s, IPv%d: the reverse-path filter is loosened: %v", kind, ip, loose)
+			}
 		}
 	}
 }

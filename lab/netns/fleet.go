@@ -33,7 +33,7 @@ type fleet struct {
 
 	mu         sync.Mutex
 	blueprint  lab.Blueprint
-	namespaces map[string]*kernel.Namespace // behind the bridge, by plan.where
+	namespaces map[string]*kernel.Namespace // behind the link to the replicas, by plan.where
 	replicas   map[string]*kernel.Process   // by instance
 	killed     map[string]lab.Consumption   // what they had used, by instance
 	started    int                          // replicas so far, those gone included
@@ -66,10 +66,7 @@ func (f *fleet) makeHost(ctx context.Context) error {
 	f.hostNS = ns
 	f.sidecars = kernel.NewSidecars(ns, f.spec.Run, f.binary)
 	f.host = kernel.NewHost(ns, f.sidecars)
-	err = kernel.CreateBridge(ctx, kernel.End{
-		In: ns, Name: bridge, Address: within(f.layout.subnet, f.layout.gateway), Router: true,
-	})
-	if err != nil {
+	if err := f.makeLinkToReplicas(ctx); err != nil {
 		return err
 	}
 	for _, s := range sysctlsOf(f.spec.Family) {
@@ -136,7 +133,7 @@ func (f *fleet) startAll(ctx context.Context, plans []plan) error {
 	})
 }
 
-// makeNamespace makes one behind the bridge.
+// makeNamespace makes one behind the host's link to the replicas.
 func (f *fleet) makeNamespace(ctx context.Context, p plan) error {
 	ns, err := kernel.New()
 	if err != nil {
@@ -145,7 +142,7 @@ func (f *fleet) makeNamespace(ctx context.Context, p plan) error {
 	f.mu.Lock()
 	f.namespaces[p.where] = ns
 	f.mu.Unlock()
-	if err := kernel.CreateVeth(ctx, f.spec.Run, f.port(p), f.inner(p, ns)); err != nil {
+	if err := f.linkNamespace(ctx, p, ns); err != nil {
 		return fmt.Errorf("link %s to the host: %w", p.where, err)
 	}
 	if !f.spec.SharedAddress {
@@ -153,20 +150,6 @@ func (f *fleet) makeNamespace(ctx context.Context, p plan) error {
 	}
 	return kernel.HoldAddress(ctx, ns, f.blueprint.Front.Address)
 }
-
-// port is the host's end of the link to a namespace behind the bridge.
-func (f *fleet) port(p plan) kernel.End {
-	return kernel.End{In: f.hostNS, Name: portOf(p.where), Bridge: bridge}
-}
-
-// inner is the other end, in that namespace.
-func (f *fleet) inner(p plan, ns *kernel.Namespace) kernel.End {
-	l := f.layout
-	return kernel.End{In: ns, Name: inside, Address: within(l.subnet, l.replica(p.index)), Gateway: l.gateway}
-}
-
-// portOf is the bridge's port that leads to a namespace.
-func portOf(where string) string { return "v-" + where }
 
 // namespace gives the one that a plan names.
 func (f *fleet) namespace(where string) *kernel.Namespace {

@@ -24,6 +24,7 @@ import (
 func openFleet(t testing.TB, spec lab.FleetSpec) *fleet {
 	t.Helper()
 	labtest.Require(t, "root", kernel.MayMakeNamespaces(), "namespaces need CAP_SYS_ADMIN and CAP_NET_ADMIN")
+	requireLink(t, spec.Link)
 	spec.Run = lab.NewRunID()
 	opened, err := New(Options{Binary: labtest.Binary(t)}).Open(t.Context(), spec)
 	if err != nil {
@@ -35,6 +36,19 @@ func openFleet(t testing.TB, spec lab.FleetSpec) *fleet {
 		}
 	})
 	return opened.(*fleet)
+}
+
+// requireLink skips t where the kernel has no links of a kind.
+func requireLink(t testing.TB, k lab.LinkKind) {
+	t.Helper()
+	h, err := New(Options{}).host()
+	if err == nil {
+		err = h.CheckLink(t.Context(), k)
+	}
+	labtest.Require(t, string(k), !errors.Is(err, lab.ErrUnsupported), fmt.Sprint(err))
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // ask asks what listens at an address, from a place, and gives the first line
@@ -67,6 +81,9 @@ func TestReplicasAnswerWhereTheyAreSaidTo(t *testing.T) {
 			"shared address": {Placement: lab.OwnNetns, SharedAddress: true},
 			"inherit":        {Placement: lab.OwnNetns, Inherit: lab.InheritOwn},
 			"shared sockets": {Placement: lab.OwnNetns, Inherit: lab.InheritShared},
+			"macvlan":        {Placement: lab.OwnNetns, Link: lab.LinkMacvlan},
+			"ipvlan":         {Placement: lab.OwnNetns, Link: lab.LinkIPvlan},
+			"macvlan shared": {Placement: lab.OwnNetns, Link: lab.LinkMacvlan, SharedAddress: true},
 		} {
 			t.Run(fmt.Sprintf("%s-%d", name, ip), func(t *testing.T) {
 				spec.Family, spec.Replicas = ip, 3
@@ -78,7 +95,7 @@ func TestReplicasAnswerWhereTheyAreSaidTo(t *testing.T) {
 					}
 					for _, r := range f.Blueprint().Replicas {
 						said, err := ask(t.Context(), at, r.Address)
-						if err != nil || !strings.HasPrefix(said, "Hello from ") || (name == "own" || name == "own ports") && said != "Hello from "+r.Instance {
+						if err != nil || !strings.HasPrefix(said, "Hello from ") || slices.Contains([]string{"own", "own ports", "macvlan", "ipvlan"}, name) && said != "Hello from "+r.Instance {
 							t.Errorf("%s asked from %s says %q, %v", r.Instance, v, said, err)
 						}
 					}
@@ -90,7 +107,13 @@ func TestReplicasAnswerWhereTheyAreSaidTo(t *testing.T) {
 
 // A fleet grows and shrinks while it serves, and counts connections.
 func TestFleetScales(t *testing.T) {
-	f := openFleet(t, lab.FleetSpec{Placement: lab.OwnNetns, Replicas: 2, Family: lab.IPv4})
+	for _, k := range lab.LinkKinds() {
+		t.Run(string(k), func(t *testing.T) { fleetScales(t, k) })
+	}
+}
+
+func fleetScales(t *testing.T, k lab.LinkKind) {
+	f := openFleet(t, lab.FleetSpec{Placement: lab.OwnNetns, Replicas: 2, Family: lab.IPv4, Link: k})
 	added, err := f.Add(t.Context(), 2)
 	if err != nil || len(added) != 2 || added[1].Instance != "qux" {
 		t.Fatalf("added %v, %v", added, err)

@@ -8,10 +8,20 @@ import (
 
 // The links of the host. Its namespace is the run's own, so no name can clash.
 const (
-	bridge = "br0"  // to the replicas
-	lan    = "lan0" // to the external client
-	inside = "eth0" // of a client and of a replica, to the host
+	bridge = "br0"     // to the replicas
+	parent = "parent0" // of the links to the replicas, where there is no bridge
+	far    = "parent1" // its other end
+	lan    = "lan0"    // to the external client
+	inside = "eth0"    // of a client and of a replica, to the host
 )
+
+// toReplicas is the name of the host's link to the replicas.
+func toReplicas(k lab.LinkKind) string {
+	if k.OnParent() {
+		return string(k) + "0"
+	}
+	return bridge
+}
 
 // layout is where things are. Every world has the same.
 type layout struct {

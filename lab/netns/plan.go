@@ -75,7 +75,7 @@ func plansOf(spec lab.FleetSpec, front lab.Front) []plan {
 	return plans
 }
 
-// namespacesOf are the first plans of each namespace behind the bridge.
+// namespacesOf are the first plans of each namespace that has a link to the host.
 func namespacesOf(plans []plan) []plan {
 	seen := map[string]bool{onHost: true}
 	var all []plan

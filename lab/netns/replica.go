@@ -41,7 +41,7 @@ func (f *fleet) startReplica(ctx context.Context, p plan) error {
 	if err := f.await(ctx, p, process, ready); err != nil || p.where == onHost {
 		return err
 	}
-	return kernel.AwaitLinks(ctx, f.port(p), f.inner(p, f.namespace(p.where)))
+	return f.awaitLink(ctx, p)
 }
 
 // server is the program of a replica: http_server where it stands beside

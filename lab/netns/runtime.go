@@ -43,6 +43,11 @@ const maxReplicas = 1023
 // Supports implements [lab.Runtime].
 func (*Runtime) Supports(spec lab.FleetSpec) error {
 	switch {
+	case spec.FrontAddress.IsValid() || spec.Client.IsValid():
+		return &lab.UnsupportedError{
+			What: "a front that other machines can call", Reason: "the netns runtime's host is a namespace, which only this machine can reach",
+			Remedy: "use --runtime docker",
+		}
 	case spec.Image != "" || spec.SidecarImage != "":
 		return noEngine("container images")
 	case spec.Publish.NeedsEngine():
@@ -50,7 +55,7 @@ func (*Runtime) Supports(spec lab.FleetSpec) error {
 	case len(spec.Labels) > 0:
 		return noEngine("a replica's labels")
 	case spec.Replicas > maxReplicas:
-		return lab.Usagef("the netns runtime starts at most %d replicas, not %d: a Linux bridge has no more ports", maxReplicas, spec.Replicas)
+		return lab.Usagef("the netns runtime starts at most %d replicas, as many as a Linux bridge has ports, not %d", maxReplicas, spec.Replicas)
 	}
 	return kernel.CheckSources(spec.Vantage, spec.Family, spec.Clients)
 }

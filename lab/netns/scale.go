@@ -2,6 +2,7 @@ package netns
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -18,7 +19,7 @@ func (f *fleet) Add(ctx context.Context, n int) ([]lab.Replica, error) {
 	f.mu.Lock()
 	if len(f.replicas)+n > maxReplicas {
 		f.mu.Unlock()
-		return nil, lab.Usagef("the netns runtime has at most %d replicas: a Linux bridge has no more ports", maxReplicas)
+		return nil, lab.Usagef("the netns runtime has at most %d replicas, as many as a Linux bridge has ports", maxReplicas)
 	}
 	first := f.started
 	f.started += n
@@ -74,11 +75,7 @@ func (f *fleet) end(ctx context.Context, instance string) error {
 	if ns == nil {
 		return nil
 	}
-	// The port goes at once; the kernel would take a while.
-	if err := kernel.DeleteLink(ctx, f.hostNS, portOf(instance)); err != nil {
-		return err
-	}
-	return ns.Close()
+	return errors.Join(f.unlink(ctx, instance, ns), ns.Close())
 }
 
 // find gives a replica's process.
