@@ -84,7 +84,7 @@ func (s Standing) follow(ctx context.Context, without string) error {
 
 // changesBefore makes the changes that come before the load, and notes them.
 func (t *Trial) changesBefore(ctx context.Context, s Standing, env *Environment) error {
-	for _, c := range t.Changes {
+	for _, c := range t.course() {
 		if c.At > 0 {
 			continue
 		}
@@ -105,7 +105,7 @@ func (t *Trial) changesDuring(ctx context.Context, s Standing) func() ([]string,
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
-		for _, c := range t.Changes {
+		for _, c := range t.course() {
 			if c.At <= 0 {
 				continue
 			}

@@ -8,7 +8,8 @@ import (
 // Explanation is what a trial would do, in words and in commands.
 type Explanation struct {
 	Blueprint
-	Steps []Step
+	Steps       []Step
+	Impairments []TimedImpairment // of the LAN
 }
 
 // Explain says what [Run] would do, by the very steps that it would apply, and
@@ -22,7 +23,7 @@ func Explain(ctx context.Context, t *Trial) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Explanation{Blueprint: b, Steps: steps}, nil
+	return &Explanation{Blueprint: b, Steps: steps, Impairments: t.Impairments}, nil
 }
 
 // Commands are the explanation's commands by hand, replicas first.
@@ -30,6 +31,11 @@ func (e *Explanation) Commands() []string {
 	all := slices.Clone(e.Shell)
 	for _, s := range e.Steps {
 		all = append(all, e.onHost(s.Shell())...)
+	}
+	for _, c := range e.course() {
+		if c.At <= 0 {
+			all = append(all, c.Shell...)
+		}
 	}
 	return all
 }

@@ -37,6 +37,9 @@ type Result struct {
 	Front Front     `json:"front"`
 	Fleet []Replica `json:"fleet"`
 	Plan  Plan      `json:"plan"`
+	// Impairments are what the path between the external client and the host did
+	// to packets, each from its time on; absent where it did nothing.
+	Impairments []TimedImpairment `json:"impairments,omitempty"`
 
 	Connections int              `json:"connections"`
 	Requests    int              `json:"requests"`

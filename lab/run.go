@@ -39,7 +39,7 @@ func Run(ctx context.Context, t *Trial) (res *Result, samples Samples, err error
 	if err != nil {
 		return res, samples, err
 	}
-	e := Explanation{Blueprint: b, Steps: steps}
+	e := Explanation{Blueprint: b, Steps: steps, Impairments: t.Impairments}
 	res.Shell, res.Undo = e.Commands(), e.Back()
 
 	at := time.Now()
@@ -81,7 +81,7 @@ func (t *Trial) newResult(begun time.Time) *Result {
 		SchemaVersion: SchemaVersion, Run: t.Fleet.Run, Started: begun.UTC().Truncate(time.Millisecond),
 		Command: t.Command, Strategy: t.Strategy.Name(), Settings: SettingsOf(t.Strategy), Summary: about.Summary,
 		Runtime: t.Runtime.Name(), Vantage: t.Vantage, Null: needs.Null,
-		Replicas: t.Fleet.Replicas, Image: t.Fleet.Image, Plan: t.Plan,
+		Replicas: t.Fleet.Replicas, Image: t.Fleet.Image, Plan: t.Plan, Impairments: t.Impairments,
 		Faults: map[Fault]int{}, ClientAddress: AddressUnknown,
 		Path: about.Path, Caveats: t.Caveats(), Sources: about.Sources,
 	}

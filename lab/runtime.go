@@ -69,6 +69,9 @@ type Blueprint struct {
 	// HostShell is the prefix of a command that runs on the host, such as "ip
 	// netns exec host"; empty where the host is the machine itself.
 	HostShell string `json:"host_shell"`
+	// LAN are the two ends of the link between the external client and the host;
+	// none where there is no such client.
+	LAN []LinkEnd `json:"-"`
 }
 
 // Fleet is a host with replicas on it, and places for clients to stand.

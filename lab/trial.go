@@ -33,6 +33,9 @@ type Trial struct {
 	// Changes are made to what stands, in order; those after the load began in
 	// the order of their times.
 	Changes []Change
+	// Impairments are what the path between the external client and the host
+	// does to packets: each from its time on, in place of the one before.
+	Impairments []TimedImpairment
 	// Hold is called with the result when all is judged and everything still
 	// stands; what it returns it returns before anything is taken back. It may be nil.
 	Hold func(ctx context.Context, f Fleet, res *Result, samples Samples) error
@@ -51,6 +54,9 @@ func (t *Trial) Valid() error {
 		return err
 	}
 	if err := t.Plan.Validate(); err != nil {
+		return err
+	}
+	if err := t.checkImpairments(); err != nil {
 		return err
 	}
 	needs := t.Strategy.Needs()
@@ -114,11 +120,14 @@ func possibleWith(n Needs) []string {
 	return yes
 }
 
-// Check returns what [Trial.Valid] and [Trial.Able] do, and what the strategy
-// says of what it cannot describe, such as weights that its proxy does not
-// take. It touches nothing.
+// Check returns what [Trial.Valid], [Trial.CheckCourse] and [Trial.Able] do, and
+// what the strategy says of what it cannot describe, such as weights that its
+// proxy does not take. It touches nothing.
 func (t *Trial) Check(ctx context.Context) error {
 	if err := t.Valid(); err != nil {
+		return err
+	}
+	if err := t.CheckCourse(); err != nil {
 		return err
 	}
 	if err := t.Able(ctx); err != nil {
@@ -140,6 +149,9 @@ func (t *Trial) Able(ctx context.Context) error {
 		return err
 	}
 	if err := t.canLink(ctx, host); err != nil {
+		return err
+	}
+	if err := t.canImpair(ctx, host); err != nil {
 		return err
 	}
 	return probed(ctx, host, t.Strategy, t.family(), t.Fleet.SidecarImage)

@@ -34,7 +34,7 @@ func (r *Result) warnings(m Measurement, samples Samples) []string {
 		all = append(all, EmulatedWarning)
 	}
 	for _, w := range []string{
-		r.limited(m), r.timed(r.late(m)), r.timed(r.slow(m)), r.queued(m), r.exhausting(m), r.timed(drifting(m, samples)),
+		r.limited(m), r.timed(r.late(m)), r.timed(r.slow(m)), r.queued(m), r.exhausting(m), r.impatient(m), r.timed(r.drifted(m, samples)),
 	} {
 		if w != "" {
 			all = append(all, w)

@@ -60,6 +60,7 @@ func difference(a, b *lab.Result) (what, inA, inB string) {
 		{"server", func(r *lab.Result) string { return orWord(r.Image, "portlab's own") }},
 		{"fleet", fleetOf},
 		{"plan", planOf},
+		{"impairments of the path", func(r *lab.Result) string { return fmt.Sprint(r.Impairments) }},
 		{"way of counting", func(r *lab.Result) string {
 			if r.CountedOutside {
 				return "from outside"

@@ -23,7 +23,6 @@ type app struct {
 
 	runtimes []lab.Runtime // in the order in which auto tries them
 	world    world
-	machines machines
 	sweeper  guard.Sweeper // of what dead runs left
 	inspect  inspection
 	doors    doors
@@ -41,7 +40,6 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
 		stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv,
 		runtimes: []lab.Runtime{docker.New(docker.Options{}), embedded},
 		world:    thisWorld(embedded.Name()),
-		machines: theseMachines(),
 		sweeper:  newSweeper(),
 		inspect:  inspection{machine: thisMachine, host: thisHost},
 		doors:    theseDoors,

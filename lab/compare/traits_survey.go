@@ -127,6 +127,7 @@ func (s *survey) trial(x Contender) *lab.Trial {
 	t.Strategy, t.Patience = x.Strategy, traitPatience
 	t.Fleet.Run, t.Fleet.Replicas, t.Fleet.Weights = lab.NewRunID(), x.Replicas, x.Weights
 	t.Claims, t.Asked, t.Monitor = []lab.Claim{claim.NoLoss{}}, 0, nil
+	t.Impairments = nil // a trait is the strategy's, whatever the path does
 	t.Command = s.cfg.Command
 	p := lab.DefaultPlan()
 	p.Requests, p.Concurrency = traitRequests, 4

@@ -42,6 +42,7 @@ func draft(spec lab.FleetSpec, l layout, port uint16, socket string) lab.Bluepri
 		b.Replicas = append(b.Replicas, replicaAt(spec, l, front, i))
 	}
 	b.Shell, b.Undo = byHand(spec, l, b)
+	b.LAN = lanByHand(spec)
 	return b
 }
 

@@ -32,6 +32,7 @@ func draft(spec lab.FleetSpec) lab.Blueprint {
 		b.Replicas = append(b.Replicas, replicaAt(spec, front, i))
 	}
 	b.HostShell, b.Shell, b.Undo = byHand(spec, b)
+	b.LAN = lanByHand(spec)
 	return b
 }
 
