@@ -63,11 +63,17 @@ func admitClient(f lab.Facts, to []lab.Replica) []lab.Step {
 		where = to[0].Address.Addr().String()
 	}
 	var steps []lab.Step
-	for _, p := range ports {
+	accept := func(words ...string) {
 		steps = append(steps, step.Rule{
-			Run: f.Run, Family: f.Family, Table: "filter", Chain: f.ForwardChain,
-			Spec: []string{"-s", network(f.Clients), "-d", where, "-p", f.Transport, "--dport", p, "-j", "ACCEPT"},
+			Run: f.Run, Family: f.Family, Table: "filter", Chain: f.ForwardChain, Spec: append(words, "-j", "ACCEPT"),
 		})
+	}
+	for _, p := range ports {
+		accept("-s", network(f.Clients), "-d", where, "-p", f.Transport, "--dport", p)
+		if f.Link.OnParent() {
+			// An engine accepts answers from its bridge networks by itself, and only those.
+			accept("-s", where, "-d", network(f.Clients), "-p", f.Transport, "--sport", p)
+		}
 	}
 	return steps
 }

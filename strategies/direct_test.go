@@ -69,3 +69,26 @@ func TestDirectTargets(t *testing.T) {
 		t.Errorf("direct dials %v without a replica", got)
 	}
 }
+
+// Beside an engine, answers from links on a parent are let through to the
+// client, and nothing else that replicas send it.
+func TestDirectAdmitsAnswersFromLinksOnAParent(t *testing.T) {
+	for _, k := range []lab.LinkKind{lab.LinkMacvlan, lab.LinkIPvlan} {
+		p := onEngine("aaaaaa").linked(k)
+		h := p.exposed(t, direct{}, p.replicas(0, 2))
+		for _, c := range []struct {
+			from, to string
+			arrives  bool
+		}{
+			{"198.18.0.2:80", "198.19.0.2:40000", true},
+			{"198.18.0.3:80", "198.19.0.2:40000", false},
+			{"198.18.0.2:22", "198.19.0.2:40000", false},
+			{"198.18.0.2:80", "198.19.0.3:40000", false},
+		} {
+			got := h.Trace(labtest.Packet{In: p.comesIn(), Source: addr(c.from), Destination: addr(c.to)})
+			if (got.Lost == "") != c.arrives {
+				t.Errorf("%s: %s to %s: %+v, want it to arrive: %v", k, c.from, c.to, got, c.arrives)
+			}
+		}
+	}
+}

@@ -60,7 +60,27 @@ func places(run lab.RunID) map[string]place {
 	return map[string]place{
 		"engine": onEngine(run), "bare": bare(run), "bare6": bare6(run),
 		"engine-udp": onEngine(run).speaking(lab.UDP), "bare6-udp": bare6(run).speaking(lab.UDP),
+		"macvlan": onEngine(run).linked(lab.LinkMacvlan), "ipvlan": onEngine(run).linked(lab.LinkIPvlan),
+		"ipvlan6": bare6(run).linked(lab.LinkIPvlan),
 	}
+}
+
+// linked is the place where replicas are on links on a parent.
+func (p place) linked(k lab.LinkKind) place {
+	p.facts.Link = k
+	return p
+}
+
+// parent is the name of that parent.
+func (p place) parent() string { return p.facts.Run.Link("p") }
+
+// comesIn is the link by which the host gets what a replica sends to an address
+// outside of the replicas' network.
+func (p place) comesIn() string {
+	if p.facts.Link == lab.LinkIPvlan {
+		return p.parent()
+	}
+	return p.facts.Bridge
 }
 
 // speaking is the place where clients speak a protocol.
@@ -69,11 +89,11 @@ func (p place) speaking(protocol lab.Protocol) place {
 	return p
 }
 
-// carries says whether a strategy carries what clients of the place speak, and
-// has the engine there that it follows.
+// carries says whether a strategy carries what clients of the place speak, works
+// with its links, and has the engine there that it follows.
 func (p place) carries(s lab.Strategy) bool {
 	n := s.Needs()
-	return n.WhyNotFor(p.facts.Protocol) == "" && (p.facts.Engine != "" || len(n.Labels) == 0)
+	return n.WhyNotFor(p.facts.Protocol) == "" && n.WhyNotOn(p.facts.Link) == "" && (p.facts.Engine != "" || len(n.Labels) == 0)
 }
 
 // of is the place for a strategy: its replicas are where it wants them.
@@ -107,7 +127,7 @@ func (p place) packet(v lab.Vantage) (packet labtest.Packet, saw netip.Addr) {
 	case lab.External:
 		packet.In, from, saw = "lan", p.facts.Client, p.facts.Client
 	case lab.Peer:
-		packet.In, from, saw = p.facts.Bridge, p.replicas(0, 1)[0].Address.Addr(), p.facts.Gateway
+		packet.In, from, saw = p.comesIn(), p.replicas(0, 1)[0].Address.Addr(), p.facts.Gateway
 	case lab.Localhost:
 		from, saw = p.front.Loopback, p.facts.Gateway
 	case lab.OnHost:
@@ -153,13 +173,20 @@ func (p place) host(t testing.TB) *labtest.Host {
 		h.GiveProgram(name)
 	}
 	h.AddLink(labtest.Link{Name: "lan", Prefix: p.lan()})
-	h.AddLink(labtest.Link{Name: p.facts.Bridge, Prefix: netip.PrefixFrom(p.facts.Gateway, p.facts.Subnet.Bits())})
+	h.AddLink(labtest.Link{
+		Name: p.facts.Bridge, Prefix: netip.PrefixFrom(p.facts.Gateway, p.facts.Subnet.Bits()), Kind: p.facts.Link,
+	})
 	for _, ip := range []string{"net.ipv4.", "net.ipv6."} { // as a fresh namespace has them
 		h.GiveSysctl(ip+"fib_multipath_hash_policy", "0")
 		h.GiveSysctl(ip+"fib_multipath_hash_fields", "7")
 	}
+	bridge := p.facts.Bridge
+	if p.facts.Link.OnParent() {
+		h.AddLink(labtest.Link{Name: p.parent(), Kind: p.facts.Link})
+		bridge = ""
+	}
 	if p.facts.ForwardChain != "" {
-		h.AddEngine(p.facts.Bridge, p.facts.Subnet)
+		h.AddEngine(bridge, p.facts.Subnet)
 	}
 	return h
 }

@@ -150,12 +150,20 @@ func (n nat) fromAddress(at netip.AddrPort) []lab.Step {
 		steps = append(steps, n.accept(at))
 	}
 	back := append([]string{"-s", n.facts.Subnet.String(), "-o", n.facts.Bridge}, n.connections(at)...)
-	return append(steps,
-		step.Hairpin{Bridge: n.facts.Bridge, Replicas: addresses(n.to)},
+	return append(append(steps, hairpin(n.facts, n.to)...),
 		n.rule("nat", "POSTROUTING", append(back, "-j", "MASQUERADE")...),
 		n.enter("PREROUTING", at),
 		n.enter("OUTPUT", at),
 	)
+}
+
+// hairpin lets a replica that calls the front get itself. On links on a parent
+// there is nothing to let: what goes there by way of the host is routed.
+func hairpin(f lab.Facts, to []lab.Replica) []lab.Step {
+	if f.Link.OnParent() {
+		return nil
+	}
+	return []lab.Step{step.Hairpin{Bridge: f.Bridge, Replicas: addresses(to)}}
 }
 
 // accept lets through, where what is forwarded is dropped, what was sent to the

@@ -90,7 +90,7 @@ func (s nft) Steps(f lab.Facts, front lab.Front, to []lab.Replica) ([]lab.Step, 
 		if f.ForwardChain != "" {
 			steps = append(steps, at.accept(netip.AddrPortFrom(front.Address, front.Port)))
 		}
-		steps = append(steps, step.Hairpin{Bridge: f.Bridge, Replicas: addresses(to)})
+		steps = append(steps, hairpin(f, to)...)
 	}
 	if f.Transport == "udp" {
 		steps = append(steps, step.Retrack{Transport: f.Transport, Front: front.Endpoints()})

@@ -1,6 +1,7 @@
 package strategies
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -33,7 +34,7 @@ func newWorld(t *testing.T, p place, replicas int) *world {
 	w.link(t, kernel.End{In: w.host, Name: "lan", Address: p.lan(), Router: true}, kernel.End{
 		In: w.client, Name: "eth0", Address: netip.PrefixFrom(p.facts.Client, p.lan().Bits()), Gateway: p.lan().Addr(),
 	})
-	w.makeBridge(t)
+	w.makeRouter(t)
 	if p.facts.ForwardChain != "" {
 		w.drop(t)
 	}
@@ -55,11 +56,27 @@ func requireFamily(t *testing.T, ip lab.Family) {
 	}
 }
 
-// makeBridge gives the host a bridge for the replicas and makes it a router.
-func (w *world) makeBridge(t *testing.T) {
-	t.Helper()
+// own is the host's link to the replicas.
+func (w *world) own() kernel.End {
 	gateway := netip.PrefixFrom(w.facts.Gateway, w.facts.Subnet.Bits())
-	if err := kernel.CreateBridge(t.Context(), kernel.End{In: w.host, Name: w.facts.Bridge, Address: gateway, Router: true}); err != nil {
+	return kernel.End{In: w.host, Name: w.facts.Bridge, Address: gateway, Router: true}
+}
+
+// onParent is the parent of the replicas' links and the host's own.
+func (w *world) onParent() kernel.Parent {
+	return kernel.Parent{Kind: w.facts.Link, Name: w.parent(), Far: w.facts.Run.Link("q"), Own: w.own()}
+}
+
+// makeRouter gives the host a link to the replicas and makes it a router.
+func (w *world) makeRouter(t *testing.T) {
+	t.Helper()
+	make := func() error { return kernel.CreateBridge(t.Context(), w.own()) }
+	if k := w.facts.Link; k.OnParent() {
+		err := kernel.NewHost(w.host, nil).CheckLink(t.Context(), k)
+		labtest.Require(t, string(k), !errors.Is(err, lab.ErrUnsupported), fmt.Sprint(err))
+		make = func() error { return kernel.CreateParent(t.Context(), w.facts.Run, w.onParent()) }
+	}
+	if err := make(); err != nil {
 		t.Fatal(err)
 	}
 	forward, call := "net.ipv4.ip_forward", "bridge-nf-call-iptables"
@@ -79,9 +96,13 @@ func (w *world) drop(t *testing.T) {
 		iptables -N `+chain+`
 		iptables -A `+chain+` -j RETURN
 		iptables -A FORWARD -j `+chain+`
-		iptables -A FORWARD -o `+bridge+` -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
-		iptables -A FORWARD -i `+bridge+` -j ACCEPT
 		iptables -P FORWARD DROP`)
+	if w.facts.Link.OnParent() {
+		return // the engine lets nothing through of such a network
+	}
+	w.sh(t, `set -e
+		iptables -A FORWARD -o `+bridge+` -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+		iptables -A FORWARD -i `+bridge+` -j ACCEPT`)
 }
 
 func namespace(t *testing.T) *kernel.Namespace {
@@ -128,14 +149,21 @@ func (w *world) sh(t *testing.T, lines string) {
 	}
 }
 
-// addPeer makes a namespace behind the bridge.
+// addPeer makes a namespace behind the host's link to the replicas.
 func (w *world) addPeer(t *testing.T, own netip.Addr) {
 	t.Helper()
 	ns, name := namespace(t), fmt.Sprintf("r%d", len(w.peers))
 	w.peers = append(w.peers, ns)
-	w.link(t, kernel.End{In: w.host, Name: name, Bridge: w.facts.Bridge}, kernel.End{
+	inner := kernel.End{
 		In: ns, Name: "eth0", Address: netip.PrefixFrom(own, w.facts.Subnet.Bits()), Gateway: w.facts.Gateway,
-	})
+	}
+	if w.facts.Link.OnParent() {
+		if err := errors.Join(kernel.CreateOnParent(t.Context(), w.onParent(), inner), kernel.AwaitAddresses(t.Context(), inner)); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		w.link(t, kernel.End{In: w.host, Name: name, Bridge: w.facts.Bridge}, inner)
+	}
 	if w.shared {
 		if err := kernel.HoldAddress(t.Context(), ns, w.front.Address); err != nil {
 			t.Fatal(err)

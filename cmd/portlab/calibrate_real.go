@@ -22,7 +22,7 @@ import (
 // runtime yet.
 func (a *app) alike(f *calibrateFlags) ([]*lab.Trial, error) {
 	fleet := &fleetFlags{
-		replicas: f.replicas, runtime: f.runtime, vantage: string(lab.External), ip: int(lab.IPv4), protocol: string(lab.HTTP1),
+		replicas: f.replicas, runtime: f.runtime, link: string(lab.LinkBridge), vantage: string(lab.External), ip: int(lab.IPv4), protocol: string(lab.HTTP1),
 	}
 	var all []*lab.Trial
 	for _, name := range f.strategies {

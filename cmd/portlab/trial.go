@@ -15,6 +15,7 @@ type fleetFlags struct {
 	port         uint16
 	vantage      string
 	runtime      string
+	link         string
 	image        string
 	imagePort    uint16
 	sidecarImage string
@@ -32,6 +33,8 @@ func (a *app) addFleetFlags(c *cobra.Command) *fleetFlags {
 	c.Flags().StringVar(&f.vantage, "vantage", string(lab.External), "where the client stands: external, host, localhost or peer")
 	c.Flags().StringVar(&f.runtime, "runtime", anyRuntime, "what makes host and replicas: "+alternatives(a.runtimeWords())+
 		"; auto takes the first of them that can do what is asked for")
+	c.Flags().StringVar(&f.link, "link", string(lab.LinkBridge), "what replicas with a network namespace of their own are linked to the host by: "+
+		alternatives(linkWords())+"; the last two need a kernel that has them")
 	c.Flags().StringVar(&f.image, "image", "", "container image of a server of your own (default the instrumented http_server)")
 	c.Flags().Uint16Var(&f.imagePort, "image-port", 0, "where the server in --image listens")
 	c.Flags().StringVar(&f.sidecarImage, "sidecar-image", "", "container image to run a proxy from (default the runtime's choice)")
@@ -44,7 +47,16 @@ func (a *app) addFleetFlags(c *cobra.Command) *fleetFlags {
 	complete(c, "vantage", vantages...)
 	complete(c, "runtime", a.runtimeWords()...)
 	complete(c, "protocol", protocolWords()...)
+	complete(c, "link", linkWords()...)
 	return f
+}
+
+func linkWords() []string {
+	var words []string
+	for _, k := range lab.LinkKinds() {
+		words = append(words, string(k))
+	}
+	return words
 }
 
 func protocolWords() []string {
@@ -73,11 +85,15 @@ func (a *app) trial(strategy string, f *fleetFlags) (*lab.Trial, error) {
 	if plan.Protocol, err = lab.ParseProtocol(f.protocol); err != nil {
 		return nil, err
 	}
+	link, err := lab.ParseLinkKind(f.link)
+	if err != nil {
+		return nil, err
+	}
 	if err := oneOf("runtime", f.runtime, a.runtimeWords()...); err != nil {
 		return nil, err
 	}
 	t := &lab.Trial{Strategy: s, Vantage: v, Plan: plan, Fleet: lab.FleetSpec{
-		Run: lab.NewRunID(), Family: lab.Family(f.ip), Replicas: f.replicas, Weights: f.weights,
+		Run: lab.NewRunID(), Family: lab.Family(f.ip), Link: link, Replicas: f.replicas, Weights: f.weights,
 		Port: f.port, Image: f.image, ImagePort: f.imagePort, SidecarImage: f.sidecarImage,
 	}}
 	return t, t.Valid()

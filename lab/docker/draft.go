@@ -26,7 +26,7 @@ func draft(spec lab.FleetSpec, l layout, port uint16, socket string) lab.Bluepri
 	b := lab.Blueprint{
 		Front: front,
 		Facts: lab.Facts{
-			Run: spec.Run, Family: lab.IPv4, Bridge: spec.Run.Link("b"),
+			Run: spec.Run, Family: lab.IPv4, Link: cmp.Or(spec.Link, lab.LinkBridge), Bridge: toReplicas(spec),
 			Subnet: l.subnet, Gateway: l.gateway, ForwardChain: userChain,
 			SidecarListen: front.Endpoints(), Client: l.client, Clients: l.clients(spec.Clients),
 			Protocol: cmp.Or(spec.Protocol, lab.HTTP1), Transport: transport(spec),
@@ -95,7 +95,7 @@ func byHand(spec lab.FleetSpec, l layout, b lab.Blueprint) (shell, undo []string
 			"tar -C bin -c portlab | docker import -c 'ENTRYPOINT [\"/portlab\"]' - "+image)
 		undo = append(undo, "docker rmi "+image)
 	}
-	made, unmade := networkByHand(spec, l, b)
+	made, unmade := networkByHand(spec, l)
 	shell, undo = append(shell, made...), append(unmade, undo...)
 	if b.Front.Address.IsValid() {
 		shell = append(shell, clientByHand(client, spec.Run, l)...)
@@ -114,16 +114,18 @@ func byHand(spec lab.FleetSpec, l layout, b lab.Blueprint) (shell, undo []string
 }
 
 // networkByHand is how to make what the replicas are attached to.
-func networkByHand(spec lab.FleetSpec, l layout, b lab.Blueprint) (shell, undo []string) {
+func networkByHand(spec lab.FleetSpec, l layout) (shell, undo []string) {
 	if spec.Publish.OfService() {
 		return swarmByHand(l)
 	}
 	net := spec.Run.Object("net")
-	return []string{fmt.Sprintf("docker network create --subnet %s --gateway %s -o com.docker.network.bridge.name=%s %s",
-		l.subnet, l.gateway, b.Facts.Bridge, net)}, []string{"docker network rm " + net}
+	option, link := linkOption(spec)
+	return append(made, fmt.Sprintf("docker network create --driver %s --subnet %s --gateway %s -o %s=%s %s",
+		driver(spec), l.subnet, l.gateway, option, link, net)), append([]string{"docker network rm " + net}, unmade...)
 }
 
 func clientByHand(ns string, run lab.RunID, l layout) []string {
+	made, unmade := linksByHand(spec, l)
 	host, peer := run.Link("h"), run.Link("c")
 	return []string{
 		"ip netns add " + ns,

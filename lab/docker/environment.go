@@ -24,6 +24,9 @@ func (f *fleet) Environment(ctx context.Context) lab.Environment {
 	if f.spec.Placement == lab.HostNetns && f.spec.Vantage == lab.Peer {
 		e.Notes = append(e.Notes, "The replicas are in the host's network, so a peer stands where the host stands.")
 	}
+	if f.spec.Link.OnParent() {
+		e.Notes = append(e.Notes, f.spec.Link.Note())
+	}
 	if !kernel.HasNetAdmin() {
 		e.Notes = append(e.Notes, "Without CAP_NET_ADMIN there is no external client; the front is on the loopback address only.")
 	}

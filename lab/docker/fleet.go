@@ -139,7 +139,10 @@ func (f *fleet) makeNetwork(ctx context.Context) error {
 		f.node = node
 		return err
 	}
-	if err := f.engine.makeNetwork(ctx, f.spec.Run, f.layout, f.blueprint.Facts.Bridge); err != nil {
+	if err := f.makeParent(ctx); err != nil {
+		return err
+	}
+	if err := f.engine.makeNetwork(ctx, f.spec, f.layout); err != nil {
 		return err
 	}
 	f.networked = true
@@ -226,7 +229,7 @@ func (f *fleet) Close(ctx context.Context) error {
 	}
 	errs = append(errs, f.closeClient(ctx))
 	if f.networked || !f.complete {
-		errs = append(errs, f.engine.removeNetwork(ctx, f.spec.Run.Object("net")))
+		errs = append(errs, f.engine.removeNetwork(ctx, f.spec.Run.Object("net")), f.removeParent(ctx))
 	}
 	if f.spec.Publish.OfService() {
 		errs = append(errs, f.engine.leaveSwarm(ctx, f.spec.Run))

@@ -81,6 +81,29 @@ func TestReplicasAnswerAtTheirAddresses(t *testing.T) {
 	}
 }
 
+// On links on a parent the host reaches the replicas by its own link.
+func TestReplicasOnAParentAnswer(t *testing.T) {
+	for _, k := range []lab.LinkKind{lab.LinkMacvlan, lab.LinkIPvlan} {
+		t.Run(string(k), func(t *testing.T) {
+			h, err := runtime(t).Host(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = h.(lab.Linker).CheckLink(t.Context(), k)
+			labtest.Require(t, string(k), err == nil, errText(err))
+			f := mustOpen(t, lab.FleetSpec{Replicas: 2, Placement: lab.OwnNetns, Link: k})
+			for _, r := range f.Blueprint().Replicas {
+				if got := get(t, "http://"+r.Address.String()); got != "Hello from "+r.Instance+"\n" {
+					t.Errorf("%s answers %q", r.Instance, got)
+				}
+			}
+			if added, err := f.(lab.Scaler).Add(t.Context(), 1); err != nil || get(t, "http://"+added[0].Address.String()) == "" {
+				t.Errorf("added %v, %v", added, err)
+			}
+		})
+	}
+}
+
 func TestReplicasComeAndGo(t *testing.T) {
 	f := mustOpen(t, lab.FleetSpec{Replicas: 1, Placement: lab.OwnNetns})
 	added, err := f.(lab.Scaler).Add(t.Context(), 2)

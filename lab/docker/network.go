@@ -13,15 +13,18 @@ import (
 	"github.com/portlab/portlab/lab"
 )
 
-// makeNetwork makes the run's bridge network. testcontainers-go cannot name
-// the bridge, and the strategies must know it, so its client is asked directly.
-func (e *engine) makeNetwork(ctx context.Context, run lab.RunID, l layout, bridge string) error {
+// makeNetwork makes the run's network. testcontainers-go cannot name the bridge
+// or the parent link, and the strategies must know it, so its client is asked
+// directly.
+func (e *engine) makeNetwork(ctx context.Context, spec lab.FleetSpec, l layout) error {
 	ctx, cancel := uncut(ctx)
 	defer cancel()
+	run := spec.Run
+	option, link := linkOption(spec)
 	_, err := e.api.NetworkCreate(ctx, run.Object("net"), client.NetworkCreateOptions{
-		Driver:  "bridge",
+		Driver:  driver(spec),
 		Labels:  labels(run, e.home),
-		Options: map[string]string{"com.docker.network.bridge.name": bridge},
+		Options: map[string]string{option: link},
 		IPAM:    &network.IPAM{Config: []network.IPAMConfig{{Subnet: l.subnet, Gateway: l.gateway}}},
 	})
 	if err != nil {

@@ -128,3 +128,31 @@ func TestReplicasCarryLabels(t *testing.T) {
 		}
 	}
 }
+
+// On a parent the network is of the links' own driver, the host's own link has
+// the address that is the replicas' gateway, and all that is made by hand is
+// taken back by hand.
+func TestNetworkOnAParent(t *testing.T) {
+	for _, kind := range []lab.LinkKind{lab.LinkMacvlan, lab.LinkIPvlan} {
+		spec := lab.FleetSpec{Run: "aaaaaa", Replicas: 2, Placement: lab.OwnNetns, Link: kind}
+		b := draft(spec, layoutOf(3), 8080, client.DefaultDockerHost)
+		p := parentOf(spec, layoutOf(3), nil)
+		if p.Own.Address.Addr() != b.Facts.Gateway || p.Own.Name != b.Facts.Bridge || b.Facts.Link != kind {
+			t.Errorf("%s: the host's own link is %+v, the facts are %+v", kind, p.Own, b.Facts)
+		}
+		made, undone := strings.Join(b.Shell, "\n"), strings.Join(b.Undo, "\n")
+		for _, want := range []string{"ip link add " + p.Name + " ", "docker network create --driver " + string(kind) + " ", " -o parent=" + p.Name + " "} {
+			if !strings.Contains(made, want) {
+				t.Errorf("%s: no %q by hand:\n%s", kind, want, made)
+			}
+		}
+		if strings.Index(undone, "docker network rm") > strings.Index(undone, "ip link del "+p.Name) || !strings.Contains(undone, "docker network rm") {
+			t.Errorf("%s: the parent goes before its network:\n%s", kind, undone)
+		}
+		for _, line := range slices.Concat(b.Shell, b.Undo) {
+			if !strings.Contains(line, "aaaaaa") {
+				t.Errorf("%s: nothing in this line can be found again by the run's id: %s", kind, line)
+			}
+		}
+	}
+}

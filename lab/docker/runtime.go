@@ -113,6 +113,9 @@ func (*Runtime) Supports(spec lab.FleetSpec) error {
 		return noClient(spec.Vantage)
 	}
 	return kernel.CheckSources(spec.Vantage, lab.IPv4, spec.Clients)
+	if err := checkLink(spec); err != nil {
+		return err
+	}
 }
 
 // validate is what can be told without regard to the user.

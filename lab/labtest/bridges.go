@@ -9,8 +9,8 @@ import (
 	"github.com/portlab/portlab/lab"
 )
 
-// bridges is the fake of [lab.Bridges]: every link of the fake host but the
-// loopback link is a bridge.
+// bridges is the fake of [lab.Bridges]: every link of the fake host is a bridge
+// but the loopback link and those of another kind.
 type bridges struct{ h *Host }
 
 func (b bridges) Hairpin(bridge string, on bool) error {
@@ -19,7 +19,7 @@ func (b bridges) Hairpin(bridge string, on bool) error {
 	if err := b.h.mutate("hairpin of " + bridge); err != nil {
 		return err
 	}
-	known := slices.ContainsFunc(b.h.links, func(l Link) bool { return l.Name == bridge && l.Name != "lo" })
+	known := slices.ContainsFunc(b.h.links, func(l Link) bool { return l.Name == bridge && l.Name != "lo" && !l.Kind.OnParent() })
 	if !known {
 		return fmt.Errorf("bridge %s: %w", bridge, fs.ErrNotExist)
 	}

@@ -24,6 +24,8 @@ type Link struct {
 	Name string
 	// Prefix is the host's own address on the link with the network behind it.
 	Prefix netip.Prefix
+	// Kind is that of the links behind it; empty: it is a bridge.
+	Kind lab.LinkKind
 }
 
 // Host is a strict fake of [lab.Host]. It begins with the built-in chains, a

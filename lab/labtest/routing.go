@@ -68,7 +68,8 @@ func familyOf(a netip.AddrPort) lab.Family {
 
 // AddEngine gives the host the rules that Docker 20.10 leaves for a bridge
 // network: forwarding is dropped unless DOCKER-USER or the bridge's own rules
-// accept it, and what the replicas send elsewhere is masqueraded.
+// accept it, and what the replicas send elsewhere is masqueraded. For a network
+// with no bridge, the name of which is empty then, it leaves only the first.
 func (h *Host) AddEngine(bridge string, subnet netip.Prefix) {
 	f := &rules{h: h, family: lab.IPv4}
 	must := func(err error) {
@@ -78,15 +79,19 @@ func (h *Host) AddEngine(bridge string, subnet netip.Prefix) {
 	}
 	must(f.NewChain("filter", "DOCKER-USER"))
 	must(f.add("filter", "DOCKER-USER", "-j", "RETURN"))
+	must(f.add("filter", "FORWARD", "-j", "DOCKER-USER"))
 	for _, r := range [][]string{
-		{"-j", "DOCKER-USER"},
 		{"-o", bridge, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"},
 		{"-i", bridge, "!", "-o", bridge, "-j", "ACCEPT"},
 		{"-i", bridge, "-o", bridge, "-j", "ACCEPT"},
 	} {
-		must(f.add("filter", "FORWARD", r...))
+		if bridge != "" {
+			must(f.add("filter", "FORWARD", r...))
+		}
 	}
-	must(f.add("nat", "POSTROUTING", "-s", subnet.String(), "!", "-o", bridge, "-j", "MASQUERADE"))
+	if bridge != "" {
+		must(f.add("nat", "POSTROUTING", "-s", subnet.String(), "!", "-o", bridge, "-j", "MASQUERADE"))
+	}
 	h.given(func() {
 		forward := h.filters[lab.IPv4]["filter"]
 		forward["FORWARD"] = &chain{policy: "DROP", rules: forward["FORWARD"].rules}
