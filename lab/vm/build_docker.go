@@ -17,7 +17,7 @@ func (b *builder) writeDocker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	modules, err := b.modulesFor(ctx, t, diskModules)
+	modules, err := b.modulesFor(ctx, t, diskModules, nil)
 	if err != nil {
 		return err
 	}

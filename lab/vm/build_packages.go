@@ -59,7 +59,7 @@ func (b *builder) fetch(ctx context.Context, d distribution) error {
 	if err != nil {
 		return err
 	}
-	if b.apt, err = newApt(filepath.Join(b.dir, "apt"), d, b.cfg.Suite, b.cfg.Arch, acquire); err != nil {
+	if b.apt, err = newApt(filepath.Join(b.dir, "apt"), d, b.cfg.Suite, b.cfg.Arch, acquire, b.standIns()); err != nil {
 		return err
 	}
 	if err := b.apt.update(ctx); err != nil {
@@ -71,6 +71,15 @@ func (b *builder) fetch(ctx context.Context, d distribution) error {
 	}
 	b.cfg.Watch(lab.Event{Phase: Downloading, Note: estimate(b.plan, b.cfg.Suite)})
 	return b.apt.download(ctx, names, b.quarters())
+}
+
+// standIns are the packages that apt takes as installed.
+func (b *builder) standIns() []string {
+	names := slices.Clone(standIns)
+	if b.cfg.Kind == Tiny {
+		names = append(names, "kmod") // busybox has a modprobe
+	}
+	return slices.DeleteFunc(names, func(n string) bool { return slices.Contains(b.cfg.With, n) })
 }
 
 // wanted are the packages that the image is asked to have.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 )
 
 // The types of a file in a cpio archive, as in stat(2).
@@ -49,6 +50,11 @@ func (c *cpioWriter) file(path string, perm fs.FileMode, size int64, r io.Reader
 		}
 	}
 	c.pad()
+}
+
+// text adds a file that everybody may read.
+func (c *cpioWriter) text(path, content string) {
+	c.file(path, 0o644, int64(len(content)), strings.NewReader(content))
 }
 
 // close ends the archive, and fills it up to a multiple of 512 bytes, so that

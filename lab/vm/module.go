@@ -2,11 +2,8 @@ package vm
 
 import (
 	"bufio"
-	"bytes"
 	"compress/gzip"
 	"context"
-	"debug/elf"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -31,8 +28,11 @@ type moduleTree struct {
 type kernelModule struct {
 	name    string
 	path    string   // within its tree, without what says how it was compressed
+	release string   // of the kernel that it is for
+	boot    bool     // it is loaded when a machine starts
 	needs   []string // modules that must be loaded before it
 	wants   []string // modules that should be, if there are any
+	aliases []string // other names, as patterns, by which the kernel asks for it
 	content []byte
 }
 
@@ -100,11 +100,14 @@ func (t *moduleTree) decompressors() []string {
 }
 
 // choose finds the modules whose names match the patterns (path.Match), and
-// what they need, in an order in which they can be loaded. A pattern without an
-// asterisk that no module has, in a file or built in, is among lacks.
-func (t *moduleTree) choose(ctx context.Context, patterns []string) (chosen []kernelModule, lacks []string, err error) {
+// what they need, in an order in which they can be loaded: first those for the
+// start, then the spare ones. A pattern without an asterisk that no module has,
+// in a file or built in, is among lacks.
+func (t *moduleTree) choose(ctx context.Context, boot, spare []string) (chosen []kernelModule, lacks []string, err error) {
 	c := chooser{tree: t, ctx: ctx, seen: map[string]bool{}}
-	for _, p := range patterns {
+	lacks = []string{}
+	for i, p := range slices.Concat(boot, spare) {
+		c.boot = i < len(boot)
 		names := t.matching(p)
 		if len(names) == 0 && !t.builtin[p] && !strings.Contains(p, "*") {
 			lacks = append(lacks, p)
@@ -134,6 +137,7 @@ type chooser struct {
 	tree   *moduleTree
 	ctx    context.Context
 	seen   map[string]bool
+	boot   bool // what is added is for the start
 	chosen []kernelModule
 }
 
@@ -161,6 +165,7 @@ func (c *chooser) add(name string) error {
 			}
 		}
 	}
+	m.boot = c.boot
 	c.chosen = append(c.chosen, m)
 	return nil
 }
@@ -189,6 +194,12 @@ func (t *moduleTree) read(ctx context.Context, name string) (kernelModule, error
 	if err != nil {
 		return m, fmt.Errorf("read module %s: %w", name, err)
 	}
+	// Its first word is the release of the kernel (include/linux/vermagic.h).
+	m.release, _, _ = strings.Cut(strings.Join(info["vermagic"], " "), " ")
+	if m.release == "" {
+		return m, fmt.Errorf("module %s does not say which kernel it is for", name)
+	}
+	m.aliases = info["alias"]
 	for _, v := range info["depends"] {
 		for n := range strings.SplitSeq(v, ",") {
 			if n != "" {
@@ -200,51 +211,6 @@ func (t *moduleTree) read(ctx context.Context, name string) (kernelModule, error
 		m.wants = append(m.wants, before(v)...)
 	}
 	return m, nil
-}
-
-// before are the modules that a soft dependency, "pre: A B post: C", wants to be
-// loaded first (modprobe.d(5)).
-func before(softdep string) []string {
-	var names []string
-	pre := false
-	for word := range strings.FieldsSeq(softdep) {
-		switch word {
-		case "pre:":
-			pre = true
-		case "post:":
-			pre = false
-		default:
-			if pre {
-				names = append(names, moduleName(word))
-			}
-		}
-	}
-	return names
-}
-
-// modinfo reads the section .modinfo of a module: strings KEY=VALUE, each ended
-// by a zero byte.
-func modinfo(content []byte) (map[string][]string, error) {
-	f, err := elf.NewFile(bytes.NewReader(content))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	s := f.Section(".modinfo")
-	if s == nil {
-		return nil, errors.New("it has no section .modinfo")
-	}
-	data, err := s.Data()
-	if err != nil {
-		return nil, err
-	}
-	info := map[string][]string{}
-	for entry := range bytes.SplitSeq(data, []byte{0}) {
-		if key, value, ok := strings.Cut(string(entry), "="); ok {
-			info[key] = append(info[key], value)
-		}
-	}
-	return info, nil
 }
 
 // readCompressed reads a file, by a program where its name says that it is

@@ -38,8 +38,9 @@ var standIns = []string{
 }
 
 // newApt lays the folders out and writes the configuration. acquire is how this
-// machine's apt fetches: lines of apt.conf(5).
-func newApt(dir string, d distribution, suite, arch, acquire string) (*apt, error) {
+// machine's apt fetches: lines of apt.conf(5). The packages installed are taken
+// for that.
+func newApt(dir string, d distribution, suite, arch, acquire string, installed []string) (*apt, error) {
 	a := &apt{dir: dir, suite: suite}
 	for name, path := range map[string]*string{"apt-get": &a.get, "apt-cache": &a.cache} {
 		var err error
@@ -53,7 +54,7 @@ func newApt(dir string, d distribution, suite, arch, acquire string) (*apt, erro
 		}
 	}
 	for name, text := range map[string]string{
-		"etc/packages.sources": d.stanzasFor(suite), "state/status": stubs(standIns), "apt.conf": aptConf(dir, arch, acquire),
+		"etc/packages.sources": d.stanzasFor(suite), "state/status": stubs(installed), "apt.conf": aptConf(dir, arch, acquire),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			return nil, err
