@@ -23,6 +23,7 @@ type app struct {
 
 	runtimes []lab.Runtime // in the order in which auto tries them
 	world    world
+	machines machines
 	sweeper  guard.Sweeper // of what dead runs left
 	inspect  inspection
 	doors    doors
@@ -40,6 +41,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
 		stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv,
 		runtimes: []lab.Runtime{docker.New(docker.Options{}), embedded},
 		world:    thisWorld(embedded.Name()),
+		machines: theseMachines(),
 		sweeper:  newSweeper(),
 		inspect:  inspection{machine: thisMachine, host: thisHost},
 		doors:    theseDoors,

@@ -18,12 +18,16 @@ import (
 	"os"
 
 	"github.com/portlab/portlab/lab/netns"
+	"github.com/portlab/portlab/lab/vm"
 )
 
 func main() {
 	// Before all else: as PID 1 of a container, a process without a handler
 	// does not hear SIGTERM at all (pid_namespaces(7)).
 	ctx, stop := untilSignal(context.Background(), endingSignals(os.Args[1:]), endAtOnce)
+	if is, status := vm.Guest(ctx); is {
+		os.Exit(status)
+	}
 	if is, status := asClient(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); is {
 		os.Exit(status)
 	}

@@ -101,20 +101,25 @@ func (o *output) write(res *lab.Result, all lab.Samples, getenv func(string) str
 	if o == nil {
 		return "", nil
 	}
+	err := o.deliver(getenv, func() error {
+		return errors.Join(os.MkdirAll(o.dir, 0o777), report.Write(o.dir, res, all))
+	})
+	return filepath.Join(o.dir, "report.md"), err
+}
+
+// deliver has the folder made and filled, and gives it to whom it is for.
+func (o *output) deliver(getenv func(string) string, fill func() error) error {
 	made := firstMissing(o.dir)
-	if err := os.MkdirAll(o.dir, 0o777); err != nil {
-		return "", fmt.Errorf("make the folder of the report: %w", err)
-	}
-	if err := report.Write(o.dir, res, all); err != nil {
-		return "", fmt.Errorf("write the report to %s: %w", o.dir, err)
+	if err := fill(); err != nil {
+		return fmt.Errorf("write the report to %s: %w", o.dir, err)
 	}
 	if err := o.link(); err != nil {
-		return "", err
+		return err
 	}
 	if err := giveBack(getenv, made, o.latest); err != nil {
-		return "", fmt.Errorf("give the report to the user behind sudo: %w", err)
+		return fmt.Errorf("give the report to the user behind sudo: %w", err)
 	}
-	return filepath.Join(o.dir, "report.md"), nil
+	return nil
 }
 
 // link has latest point to this report. The link is renamed into place, so

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ type runFlags struct {
 	*fleetFlags
 	*planFlags
 	*resultFlags
+	*machineFlags
 	dryRun bool
 	keep   bool
 	until  string
@@ -46,7 +48,7 @@ Claims, for --claim:
 		Args:              exactly("STRATEGY"),
 		ValidArgsFunction: completeStrategy,
 	}
-	f := &runFlags{fleetFlags: a.addFleetFlags(c), planFlags: addPlanFlags(c), resultFlags: addResultFlags(c, "STRATEGY")}
+	f := &runFlags{fleetFlags: a.addFleetFlags(c), planFlags: addPlanFlags(c), resultFlags: addResultFlags(c, "STRATEGY"), machineFlags: addMachineFlags(c)}
 	c.Flags().StringVar(&f.plan.Path, "path", f.plan.Path, "path of the requests, such as /?delay=5ms")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print what would be done, as explain does, and change nothing")
 	c.Flags().BoolVar(&f.keep, "keep", false, "keep everything up after the result, to be looked at with portlab enter, until Ctrl-C")
@@ -59,7 +61,7 @@ Claims, for --claim:
 // doRun checks all that was asked for before anything is touched.
 func (a *app) doRun(c *cobra.Command, strategy string, f *runFlags) error {
 	ctx := c.Context()
-	if err := f.resultFlags.check(); err != nil {
+	if err := errors.Join(f.resultFlags.check(), f.machineFlags.check()); err != nil {
 		return err
 	}
 	claims, asked, err := f.judges(claim.Defaults())
@@ -91,6 +93,9 @@ func (a *app) doRun(c *cobra.Command, strategy string, f *runFlags) error {
 	t.Claims, t.Asked, t.Recognise = claims, asked, claim.Recognise
 	if err := f.endWhenSettled(t); err != nil {
 		return err
+	}
+	if f.machineFlags.wanted(a) {
+		return a.runInMachine(c, strategy, t, out, f)
 	}
 	passed, err := a.choose(ctx, t, f.runtime)
 	if err != nil {

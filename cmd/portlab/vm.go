@@ -26,6 +26,6 @@ Only vm build fetches anything.`,
 			return lab.Usagef("vm has no command %q%s: see portlab vm --help", args[0], orNearest("", args[0], names))
 		},
 	}
-	c.AddCommand(a.vmBuildCommand(), a.vmListCommand(), a.vmCleanCommand())
+	c.AddCommand(a.vmRunCommand(), a.vmBuildCommand(), a.vmListCommand(), a.vmCleanCommand())
 	return c
 }

@@ -18,8 +18,8 @@ import (
 // process is a running QEMU. It ends with this process, however that ends.
 type process struct {
 	cmd     *exec.Cmd
-	console kernel.Tail // what the guest's kernel and its process 1 wrote
-	said    kernel.Tail // what QEMU wrote
+	console kernel.Tail   // what the guest's kernel and its process 1 wrote
+	said    kernel.Tail   // what QEMU wrote
 	done    chan struct{} // closed when it has ended; cmd.ProcessState says how
 }
 
