@@ -19,6 +19,9 @@ func Explain(ctx context.Context, t *Trial) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := t.elsewhere(b); err != nil {
+		return nil, err
+	}
 	steps, err := t.Strategy.Steps(b.Facts, b.Front, b.Replicas)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 // measure waits until the front answers and offers the load.
 func (t *Trial) measure(ctx context.Context, stands Standing, res *Result) (Samples, map[string]uint64, error) {
 	fleet := stands.Fleet
-	place, err := fleet.Place(ctx, t.Vantage)
+	place, err := t.place(ctx, fleet)
 	if err != nil {
 		return SampleList{}, nil, err
 	}
@@ -25,7 +25,7 @@ func (t *Trial) measure(ctx context.Context, stands Standing, res *Result) (Samp
 	at := time.Now()
 	t.tell(Event{Phase: Probing})
 	if err := t.awaitFront(ctx, place, targets); err != nil {
-		return SampleList{}, nil, errors.Join(err, logsOf(ctx, fleet))
+		return SampleList{}, nil, errors.Join(t.unheard(err, targets[0]), logsOf(ctx, fleet))
 	}
 	lap(&res.Timings.Probe, at)
 	res.Environment = fleet.Environment(ctx)
@@ -52,6 +52,9 @@ func (t *Trial) measure(ctx context.Context, stands Standing, res *Result) (Samp
 	}
 	if err := errors.Join(err, e); err != nil {
 		return samples, nil, err
+	}
+	if m := res.Client.Machine; m != nil {
+		res.Environment.Notes = append(res.Environment.Notes, m.String())
 	}
 	if res.Cost, err = cost(ctx, res.Client); err != nil {
 		return samples, nil, err

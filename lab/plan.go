@@ -202,6 +202,8 @@ type Client struct {
 	// Ports is how many local ports the client may use to one target from one
 	// address (ip(7), ip_local_port_range); 0: unknown.
 	Ports int `json:"local_ports"`
+	// Machine is where the client ran if that was not this machine; else absent.
+	Machine *Machine `json:"machine,omitempty"`
 }
 
 // LateAfter is the delay behind its due time from which a request counts as late.

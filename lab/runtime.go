@@ -41,6 +41,13 @@ type FleetSpec struct {
 	Protocol  Protocol // that the replicas speak; empty: HTTP1
 	Clients   int      // source addresses that the clients at Vantage need; 0: 1
 	Port      uint16   // of the front; 0: the first free one from 8080 on
+	// FrontAddress is an address of this machine's own to have as the front's, so
+	// that other machines can call it; invalid: the runtime's choice, which they
+	// cannot.
+	FrontAddress netip.Addr
+	// Client is the address of a client on another machine, which calls the front
+	// from the vantage external; invalid: the runtime makes a client.
+	Client netip.Addr
 	// SharedAddress and Labels are as in [Needs].
 	SharedAddress bool
 	Labels        map[string]string

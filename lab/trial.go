@@ -20,6 +20,9 @@ type Trial struct {
 	Asked    int     // the first so many claims were asked for: refuted, they fail the run
 	Driver   Driver
 	Prober   Driver // of single requests, until the front answers; nil: Driver
+	// Place is where the client stands; nil: at the fleet's place for Vantage. With
+	// one, [FleetSpec.Client] is its address.
+	Place Place
 	// Patience is how long the front may take until it answers; 0: 20 s.
 	Patience time.Duration
 	Monitor  Monitor  // ends the load when it has shown enough; nil: it lasts as planned

@@ -35,7 +35,9 @@ type Metered interface {
 // Kernel work on the path is charged, by the kernel itself, to whoever's system
 // call it runs in: most of it to the client and the replicas.
 type Cost struct {
-	Client   time.Duration `json:"client_ns"`   // processor time of the client's process; 0 if it is not known apart
+	// Client is the processor time of the client's process, which on another
+	// machine is no part of Machine; 0 if it is not known apart.
+	Client   time.Duration `json:"client_ns"`
 	Replicas time.Duration `json:"replicas_ns"` // of all replicas' processes
 	Sidecars time.Duration `json:"sidecars_ns"` // of the proxies' processes
 	// Rest is the machine's busy time that none of the others took, and this
@@ -87,7 +89,8 @@ func (t *Trial) meter(ctx context.Context, fleet Fleet) (func(context.Context, C
 		if err != nil {
 			return nil, fmt.Errorf("read what the replicas used: %w", err)
 		}
-		cost := CostBetween(before, after, c.UserCPU+c.SystemCPU)
+		cost := CostBetween(before, after, c.here())
+		cost.Client = c.CPU()
 		return &cost, nil
 	}, nil
 }

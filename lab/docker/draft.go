@@ -20,7 +20,10 @@ const userChain = "DOCKER-USER"
 // draft describes a fleet on a layout, of the engine whose socket has an address.
 func draft(spec lab.FleetSpec, l layout, port uint16, socket string) lab.Blueprint {
 	front := lab.Front{Loopback: loopback, Port: port}
-	if kernel.HasNetAdmin() {
+	switch {
+	case spec.FrontAddress.IsValid():
+		front.Address = spec.FrontAddress
+	case kernel.HasNetAdmin():
 		front.Address = l.host
 	}
 	b := lab.Blueprint{
@@ -33,6 +36,9 @@ func draft(spec lab.FleetSpec, l layout, port uint16, socket string) lab.Bluepri
 			Engine:    socket,
 			Published: spec.Publish != lab.PublishNone,
 		},
+	}
+	if spec.Client.IsValid() {
+		b.Facts.Client, b.Facts.Clients = spec.Client, netip.PrefixFrom(spec.Client, spec.Client.BitLen())
 	}
 	if spec.Publish.OfService() {
 		b.Facts.Bridge, b.Facts.Subnet = gatewayBridge, l.gateways()
@@ -97,7 +103,7 @@ func byHand(spec lab.FleetSpec, l layout, b lab.Blueprint) (shell, undo []string
 	}
 	made, unmade := networkByHand(spec, l)
 	shell, undo = append(shell, made...), append(unmade, undo...)
-	if b.Front.Address.IsValid() {
+	if makesClient(spec) {
 		shell = append(shell, clientByHand(client, spec.Run, l)...)
 		undo = append([]string{"ip netns del " + client}, undo...)
 	}

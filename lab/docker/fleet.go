@@ -115,6 +115,7 @@ func (f *fleet) claim(ctx context.Context) error {
 	f.layout = l
 	f.blueprint = draft(f.spec, l, port, f.engine.address)
 	f.started = f.spec.Replicas
+	f.noticeFront()
 	return nil
 }
 

@@ -9,10 +9,14 @@ import (
 	"github.com/portlab/portlab/lab/kernel"
 )
 
-// makeClient makes the external client: a namespace of its own, linked to the
-// host by a veth pair. Without CAP_NET_ADMIN there is none.
+// makesClient says whether a fleet has an external client of its own: not where
+// there is one on another machine, nor without CAP_NET_ADMIN.
+func makesClient(spec lab.FleetSpec) bool { return !spec.Client.IsValid() && kernel.HasNetAdmin() }
+
+// makeClient makes the external client, if there is to be one: a namespace of
+// its own, linked to the host by a veth pair.
 func (f *fleet) makeClient(ctx context.Context) error {
-	if !kernel.HasNetAdmin() {
+	if !makesClient(f.spec) {
 		return nil
 	}
 	ns, err := kernel.New()
@@ -54,7 +58,10 @@ func (f *fleet) sources(first netip.Addr) []netip.Addr {
 func (f *fleet) Place(ctx context.Context, v lab.Vantage) (lab.Place, error) {
 	switch v {
 	case lab.External:
-		if f.client == nil {
+		switch {
+		case f.spec.Client.IsValid():
+			return nil, onAnother(f.spec.Client)
+		case f.client == nil:
 			return nil, noClient(v)
 		}
 		return kernel.Place{Namespace: f.client, From: f.sources(f.layout.client)}, nil

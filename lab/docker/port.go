@@ -27,12 +27,12 @@ const (
 // [lab.UnsupportedError] that says who uses it.
 func takePort(ctx context.Context, spec lab.FleetSpec) (uint16, io.Closer, error) {
 	if spec.Port != 0 {
-		claim, err := claimPort(ctx, spec.Port, transports(spec))
+		claim, err := claimPort(ctx, spec, spec.Port)
 		return spec.Port, claim, err
 	}
 	var last error
 	for port := uint16(firstPort); port < firstPort+portsTried; port++ {
-		claim, err := claimPort(ctx, port, transports(spec))
+		claim, err := claimPort(ctx, spec, port)
 		if err == nil {
 			return port, claim, nil
 		}
@@ -54,11 +54,15 @@ func transports(spec lab.FleetSpec) []string {
 // transport is what is below the fleet's protocol; without one, below HTTP/1.1.
 func transport(spec lab.FleetSpec) string { return spec.Protocol.Transport() }
 
-func claimPort(ctx context.Context, port uint16, transports []string) (io.Closer, error) {
-	at := netip.AddrPortFrom(loopback, port)
-	for _, t := range transports {
-		if err := bind(ctx, t, at); err != nil {
-			return nil, portTaken(ctx, t, at, err)
+// claimPort claims a port that is free on all of the front's addresses that are
+// there already; those of its own network nobody else can have bound.
+func claimPort(ctx context.Context, spec lab.FleetSpec, port uint16) (io.Closer, error) {
+	front := lab.Front{Address: spec.FrontAddress, Loopback: loopback, Port: port}
+	for _, t := range transports(spec) {
+		for _, at := range front.Endpoints() {
+			if err := bind(ctx, t, at); err != nil {
+				return nil, portTaken(ctx, t, at, err)
+			}
 		}
 	}
 	claim, ok := guard.Claim(fmt.Sprintf("port-%d", port))

@@ -109,7 +109,8 @@ func (*Runtime) Supports(spec lab.FleetSpec) error {
 	if err := validate(spec); err != nil {
 		return err
 	}
-	if spec.Vantage != "" && spec.Vantage != lab.Localhost && !kernel.HasNetAdmin() {
+	elsewhere := spec.Client.IsValid() || spec.Vantage == lab.OnHost && spec.FrontAddress.IsValid()
+	if spec.Vantage != "" && spec.Vantage != lab.Localhost && !elsewhere && !kernel.HasNetAdmin() {
 		return noClient(spec.Vantage)
 	}
 	if err := checkLink(spec); err != nil {
@@ -148,7 +149,7 @@ func validate(spec lab.FleetSpec) error {
 	case spec.Image == "" && spec.ImagePort != 0:
 		return lab.Usagef("a port of an image was given, but no image: add --image")
 	}
-	return nil
+	return checkFront(spec)
 }
 
 // noClient says at once what would fail only after containers were started.

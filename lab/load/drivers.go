@@ -49,6 +49,12 @@ func Drivers() []string {
 // lab.UsageError for any other word, and for a driver that cannot, and a
 // lab.UnsupportedError where a program that the driver needs is missing.
 func Choose(ctx context.Context, name string, p lab.Plan) (string, error) {
+	return choose(ctx, name, p, true)
+}
+
+// choose is [Choose] for a driver on this machine, or on another of which it is
+// not known what programs it has.
+func choose(ctx context.Context, name string, p lab.Plan, here bool) (string, error) {
 	if name == Auto {
 		name = fitting(p)
 	}
@@ -56,7 +62,7 @@ func Choose(ctx context.Context, name string, p lab.Plan) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := d.can(p); err != nil || d.needs == nil {
+	if err := d.can(p); err != nil || d.needs == nil || !here {
 		return name, err
 	}
 	return name, d.needs(ctx)

@@ -40,7 +40,8 @@ const pipeSize = 1 << 20
 // The plan goes there on its standard input, which then stays open: the process
 // ends when it closes, and so also when this one dies. The samples come back
 // on its standard output in the form of lab/samples while the load lasts, and
-// after them what the driver says of itself.
+// after them what the driver says of itself. At the place of a [Remote] it is on
+// that machine, with ssh(1) in between, and CPUs and Env are ssh's.
 type Process struct {
 	Driver string   // one of [Drivers], or [Auto]
 	CPUs   []int    // that the process is bound to; none: it is not
@@ -64,7 +65,8 @@ func (d Process) Drive(ctx context.Context, at lab.Place, p lab.Plan, to []netip
 	if err := p.Validate(); err != nil {
 		return lab.Client{}, err
 	}
-	name, err := Choose(ctx, d.Driver, p)
+	remote, away := at.(*Remote)
+	name, err := choose(ctx, d.Driver, p, !away)
 	if err != nil {
 		return lab.Client{}, err
 	}
@@ -72,16 +74,23 @@ func (d Process) Drive(ctx context.Context, at lab.Place, p lab.Plan, to []netip
 	if place, ok := at.(lab.SourcePlace); ok && p.Clients > 1 {
 		o.Sources = place.Sources()
 	}
-	c, err := d.start(ctx, at)
+	cmd, err := d.command(at)
+	if err != nil {
+		return lab.Client{Driver: name}, err
+	}
+	c, err := startChild(ctx, at, cmd, d.CPUs)
 	if err != nil {
 		return lab.Client{Driver: name}, err
 	}
 	unwatch := context.AfterFunc(ctx, c.stop)
 	defer unwatch()
-	said, err := c.converse(o, emit)
+	said, err := c.converse(o, emit, away)
 	ended := c.wait()
 	switch {
 	case err == nil:
+		if away {
+			said.Client.Machine = &remote.Machine
+		}
 		return said.Client, said.Problem.err(ctx)
 	case ctx.Err() != nil:
 		return lab.Client{Driver: name}, ctx.Err()
@@ -100,8 +109,8 @@ type child struct {
 	done   chan struct{}
 }
 
-// start starts the process at a place.
-func (d Process) start(ctx context.Context, at lab.Place) (*child, error) {
+// startChild starts a process at a place, bound to CPUs if there are some.
+func startChild(ctx context.Context, at lab.Place, cmd *exec.Cmd, cpus []int) (*child, error) {
 	stdin, orders, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("make a pipe: %w", err)
@@ -113,10 +122,10 @@ func (d Process) start(ctx context.Context, at lab.Place) (*child, error) {
 	}
 	defer stdout.Close()
 	enlarge(answer)
-	c := &child{cmd: d.command(), orders: orders, answer: answer, log: &headWriter{most: logKept}, done: make(chan struct{})}
+	c := &child{cmd: cmd, orders: orders, answer: answer, log: &headWriter{most: logKept}, done: make(chan struct{})}
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = stdin, stdout, c.log
-	if err := at.Do(ctx, func() error { return bound(d.CPUs, c.cmd.Start) }); err != nil {
-		return nil, errors.Join(fmt.Errorf("start the client's process: %w", err), orders.Close(), answer.Close())
+	if err := at.Do(ctx, func() error { return bound(cpus, c.cmd.Start) }); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", cmd.Path, err), orders.Close(), answer.Close())
 	}
 	return c, nil
 }
@@ -129,15 +138,28 @@ func enlarge(pipe *os.File) {
 	}
 }
 
-func (d Process) command() *exec.Cmd {
+// command is the process as it is started: here, or on another machine.
+func (d Process) command(at lab.Place) (*exec.Cmd, error) {
 	path := d.Path
 	if path == "" {
 		path = "/proc/self/exe"
 	}
-	// No context: it would kill, where the process is to stop and say what it did.
-	cmd := exec.Command(path, ClientWord) //nolint:noctx // see above
+	cmd := attended(path, ClientWord)
 	cmd.Args[0] = os.Args[0]
+	if r, away := at.(*Remote); away {
+		var err error
+		if cmd, err = r.client(); err != nil {
+			return nil, err
+		}
+	}
 	cmd.Env = append(os.Environ(), d.Env...)
+	return cmd, nil
+}
+
+// attended is a program that ends when its standard input does.
+func attended(path string, args ...string) *exec.Cmd {
+	// No context: it would kill, where the process is to stop and say what it did.
+	cmd := exec.Command(path, args...) //nolint:noctx // see above
 	// A process group of its own: Ctrl-C is for the run alone, which stops this
 	// process. Not a session: the scheduler would set it apart from the server
 	// (sched(7), autogroup), which cost a fifth more processor time and a
@@ -149,12 +171,18 @@ func (d Process) command() *exec.Cmd {
 }
 
 // converse tells the process what to do and hears all that it has to say.
-func (c *child) converse(o order, emit func(lab.Sample)) (saying, error) {
+// Where it is on another machine, its shell may have spoken before it.
+func (c *child) converse(o order, emit func(lab.Sample), away bool) (saying, error) {
 	var said saying
 	if err := json.NewEncoder(c.orders).Encode(o); err != nil {
 		return said, err
 	}
 	in := bufio.NewReaderSize(c.answer, pipeSize)
+	if away {
+		if err := skip(in); err != nil {
+			return said, err
+		}
+	}
 	r, err := samples.NewReader(in)
 	if err != nil {
 		return said, err

@@ -43,6 +43,11 @@ const maxReplicas = 1023
 // Supports implements [lab.Runtime].
 func (*Runtime) Supports(spec lab.FleetSpec) error {
 	switch {
+	case spec.FrontAddress.IsValid() || spec.Client.IsValid():
+		return &lab.UnsupportedError{
+			What: "a front that other machines can call", Reason: "the netns runtime's host is a namespace, which only this machine can reach",
+			Remedy: "use --runtime docker",
+		}
 	case spec.Image != "" || spec.SidecarImage != "":
 		return noEngine("container images")
 	case spec.Publish.NeedsEngine():
