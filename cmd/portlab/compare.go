@@ -96,6 +96,9 @@ func (a *app) doCompare(c *cobra.Command, args []string, f *compareFlags) error 
 	if base.Plan, err = f.resolve(c, base.Plan.Protocol); err != nil {
 		return err
 	}
+	if err := base.CheckCourse(); err != nil {
+		return err
+	}
 	if base.Claims, base.Asked, err = f.judges(claim.Defaults()); err != nil {
 		return err
 	}

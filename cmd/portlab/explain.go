@@ -23,11 +23,13 @@ type explanation struct {
 	Runtime  string            `json:"runtime"`
 	Vantage  lab.Vantage       `json:"vantage"`
 	lab.Blueprint
-	Path      []string         `json:"path"`
-	Steps     []explainedStep  `json:"steps"`
-	Caveats   []string         `json:"caveats"`
-	Protocols []listedProtocol `json:"protocols"`
-	Sources   []string         `json:"sources"`
+	Path  []string        `json:"path"`
+	Steps []explainedStep `json:"steps"`
+	// Course is what is done while load is offered; absent where that is nothing.
+	Course    []lab.TimedCommands `json:"course,omitempty"`
+	Caveats   []string            `json:"caveats"`
+	Protocols []listedProtocol    `json:"protocols"`
+	Sources   []string            `json:"sources"`
 }
 
 type explainedStep struct {
@@ -84,7 +86,7 @@ func explained(t *lab.Trial, e *lab.Explanation) explanation {
 		Protocols: protocols(t.Strategy.Needs()),
 	}
 	// What can be pasted is whole: the fleet's commands and then the steps'.
-	x.Shell, x.Undo = e.Commands(), e.Back()
+	x.Shell, x.Undo, x.Course = e.Commands(), e.Back(), e.Course()
 	for _, s := range e.Steps {
 		x.Steps = append(x.Steps, explainedStep{ID: s.ID(), Shell: s.Shell(), Undo: s.Undo()})
 	}
@@ -107,6 +109,9 @@ func writeExplanation(w io.Writer, t *lab.Trial, e *lab.Explanation) error {
 	}
 	comments(out, "The path of a packet:", about.Path, true)
 	commands(out, "The same by hand:", e.Commands())
+	for _, c := range e.Course() {
+		commands(out, fmt.Sprintf("%s into the load:", c.At), c.Shell)
+	}
 	commands(out, "And back:", e.Back())
 	comments(out, "What to know:", t.Caveats(), false)
 	all := protocols(t.Strategy.Needs())

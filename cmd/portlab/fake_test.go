@@ -26,6 +26,7 @@ type fakeRuntime struct {
 	dies     bool  // Open breaks on the way
 	refuses  bool  // Open is refused
 	silent   bool  // the last replica is given no connection
+	noNetem  bool  // its kernel cannot impair a path
 	// opening is called when Open is, which then lasts until it is interrupted.
 	opening func()
 	asked   int // how often it was asked for its host
@@ -38,7 +39,7 @@ func fakeRuntimes(getenv func(string) string) []lab.Runtime {
 	docker := &fakeRuntime{name: "docker", noEngine: is("no-engine"), noIPv6: true, publish: true}
 	netns := &fakeRuntime{name: "netns"}
 	for _, r := range []*fakeRuntime{docker, netns} {
-		r.dies, r.refuses, r.silent = is("dies"), is("refuses"), is("silent")
+		r.dies, r.refuses, r.silent, r.noNetem = is("dies"), is("refuses"), is("silent"), is("no-netem")
 	}
 	return []lab.Runtime{docker, netns}
 }
@@ -83,6 +84,9 @@ func (r *fakeRuntime) Host(context.Context) (lab.Host, error) {
 	if r.noEngine {
 		return nil, &lab.UnsupportedError{What: "the docker runtime", Reason: "no engine answers", Remedy: "start one"}
 	}
+	if r.noNetem {
+		return oldHost{}, nil
+	}
 	return fakeHost{}, nil
 }
 
@@ -94,6 +98,7 @@ func (r *fakeRuntime) Draft(_ context.Context, spec lab.FleetSpec) (lab.Blueprin
 		Facts: lab.Facts{Run: spec.Run, Family: spec.Family, Bridge: "br0", Protocol: spec.Protocol, Transport: spec.Protocol.Transport()},
 		Front: lab.Front{Address: fakeAddress, Loopback: fakeAddress, Port: max(spec.Port, 8080)},
 		Shell: []string{"start replicas"}, Undo: []string{"stop replicas"},
+		LAN: []lab.LinkEnd{{Name: "eth0", Shell: "ip netns exec client"}, {Name: "lan0"}},
 	}
 	b.Facts.SidecarListen = b.Front.Endpoints()
 	for i := range spec.Replicas {
@@ -162,6 +167,9 @@ func (f *fakeFleet) Place(context.Context, lab.Vantage) (lab.Place, error) { ret
 
 func (f *fakeFleet) Environment(context.Context) lab.Environment { return lab.Environment{} }
 
+// Impair is carried out on no path: there is none.
+func (f *fakeFleet) Impair(context.Context, lab.Impairment) error { return nil }
+
 func (f *fakeFleet) Close(context.Context) error {
 	for _, end := range f.end {
 		end()
@@ -177,6 +185,16 @@ type fakeHost struct{ lab.Host }
 func (fakeHost) Do(_ context.Context, f func() error) error { return f() }
 func (fakeHost) Shell() string                              { return "" }
 func (fakeHost) Sidecars() lab.Sidecars                     { return fakeSidecars{} }
+
+// CheckImpair says that the kernel has NETEM.
+func (fakeHost) CheckImpair(context.Context) error { return nil }
+
+// oldHost is one whose kernel has none.
+type oldHost struct{ fakeHost }
+
+func (oldHost) CheckImpair(context.Context) error {
+	return &lab.UnsupportedError{What: "impairing a path", Reason: "this kernel has no NETEM", Remedy: "load it"}
+}
 
 // fakeSidecars have every program, and start none.
 type fakeSidecars struct{ lab.Sidecars }

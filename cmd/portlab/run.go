@@ -44,6 +44,7 @@ Claims, for --claim:
   portlab run reuseport --claim "share within 10%" --claim "no loss" --format json
   portlab run dnat --until settled --claim "share within 5%"
   portlab run dnat --rate 500 --duration 10s --arrivals poisson --keep-alive
+  portlab run dnat --impair delay=20ms,loss=1% --concurrency 50 --timeout 10s
   portlab run dnat --runtime netns --keep`,
 		Args:              exactly("STRATEGY"),
 		ValidArgsFunction: completeStrategy,
@@ -92,6 +93,9 @@ func (a *app) doRun(c *cobra.Command, strategy string, f *runFlags) error {
 	}
 	t.Claims, t.Asked, t.Recognise = claims, asked, claim.Recognise
 	if err := f.endWhenSettled(t); err != nil {
+		return err
+	}
+	if err := t.CheckCourse(); err != nil {
 		return err
 	}
 	if f.machineFlags.wanted(a) {

@@ -21,6 +21,7 @@ type fleetFlags struct {
 	sidecarImage string
 	ip           int
 	protocol     string
+	impair       []string
 }
 
 func (a *app) addFleetFlags(c *cobra.Command) *fleetFlags {
@@ -40,6 +41,7 @@ func (a *app) addFleetFlags(c *cobra.Command) *fleetFlags {
 	c.Flags().StringVar(&f.sidecarImage, "sidecar-image", "", "container image to run a proxy from (default the runtime's choice)")
 	c.Flags().IntVar(&f.ip, "ip", int(lab.IPv4), "IP version of front and replicas: 4 or 6")
 	c.Flags().StringVar(&f.protocol, "protocol", string(lab.HTTP1), "what clients and replicas speak: "+alternatives(protocolWords()))
+	f.addImpair(c)
 	var vantages []string
 	for _, v := range lab.Vantages() {
 		vantages = append(vantages, string(v))
@@ -92,7 +94,11 @@ func (a *app) trial(strategy string, f *fleetFlags) (*lab.Trial, error) {
 	if err := oneOf("runtime", f.runtime, a.runtimeWords()...); err != nil {
 		return nil, err
 	}
-	t := &lab.Trial{Strategy: s, Vantage: v, Plan: plan, Fleet: lab.FleetSpec{
+	impairments, err := f.impairments()
+	if err != nil {
+		return nil, err
+	}
+	t := &lab.Trial{Strategy: s, Vantage: v, Plan: plan, Impairments: impairments, Fleet: lab.FleetSpec{
 		Run: lab.NewRunID(), Family: lab.Family(f.ip), Link: link, Replicas: f.replicas, Weights: f.weights,
 		Port: f.port, Image: f.image, ImagePort: f.imagePort, SidecarImage: f.sidecarImage,
 	}}
