@@ -91,6 +91,7 @@ func TestImpairmentsThatCannotBeAreRefused(t *testing.T) {
 	}{
 		"from the host":        {func(r *rig) { r.Vantage = lab.OnHost }, "--vantage external"},
 		"from a replica":       {func(r *rig) { r.Vantage = lab.Peer }, "--vantage external"},
+		"an elsewhere client":  {func(r *rig) { r.Fleet.Client = blueprint.Front.Address }, "another machine"},
 		"twice at a time":      {func(r *rig) { r.Impairments = parsed(t, "loss=1%", "loss=2%") }, "loss=2% cannot come after loss=1%"},
 		"out of order":         {func(r *rig) { r.Impairments = parsed(t, "loss=1%@2s", "loss=2%@1s") }, "cannot come after"},
 		"before the beginning": {func(r *rig) { r.Impairments[0].At = -1 }, "cannot come after"},

@@ -43,6 +43,9 @@ func (t *Trial) checkImpairments() error {
 	case t.Vantage != External:
 		return Usagef("the path that can be impaired is the one between the external client and the host, which a client at vantage %s does not take: "+
 			"leave the impairment out, or choose --vantage external", t.Vantage)
+	case t.Fleet.Client.IsValid():
+		return Usagef("the path to a client on another machine cannot be impaired, since it is not the run's own: " +
+			"leave the impairment out, or impair it there with tc(8)")
 	}
 	return nil
 }

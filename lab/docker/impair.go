@@ -19,7 +19,7 @@ func (f *fleet) Impair(ctx context.Context, to lab.Impairment) error {
 
 // lanByHand are the ends of the external client's link, if there is to be one.
 func lanByHand(spec lab.FleetSpec) []lab.LinkEnd {
-	if !kernel.HasNetAdmin() {
+	if !makesClient(spec) {
 		return nil
 	}
 	return []lab.LinkEnd{
