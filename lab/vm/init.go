@@ -77,10 +77,10 @@ func Guest(ctx context.Context) (is bool, status int) {
 	if os.Getpid() != 1 {
 		return false, 0
 	}
-	o, err := readOrders(guestOrders)
-	if errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(guestOrders); err != nil {
 		return false, 0 // process 1 of a container, or of a world
 	}
+	o, err := readOrders(guestOrders)
 	if err == nil {
 		err = initialise(ctx, o)
 	}
