@@ -18,7 +18,7 @@ import (
 // The configuration says what must be the same for two runs to be compared, and
 // nothing that differs from run to run.
 func Bench(w io.Writer, r *lab.Result) error {
-	b := &benchmark{}
+	b := newBenchmark(r.Environment)
 	b.config("portlab-runtime", r.Runtime)
 	b.config("portlab-vantage", string(r.Vantage))
 	b.config("portlab-load", load(r.Plan))
@@ -33,7 +33,25 @@ func Bench(w io.Writer, r *lab.Result) error {
 // benchmark builds a file in the Go benchmark format.
 type benchmark struct {
 	strings.Builder
-	metrics []compare.Metric
+	metrics  []compare.Metric
+	emulated bool
+}
+
+func newBenchmark(e lab.Environment) *benchmark {
+	b := &benchmark{emulated: e.Emulated}
+	if e.Emulated {
+		b.config("portlab-emulated", "true")
+	}
+	return b
+}
+
+// timed is the unit of a figure of time, rate or cost. An emulator's has one of its
+// own, as benchstat holds values of the same unit against each other.
+func (b *benchmark) timed(unit string) string {
+	if b.emulated {
+		return emulated + "-" + unit
+	}
+	return unit
 }
 
 // config writes a line of configuration. What it says may come from outside.
@@ -60,6 +78,9 @@ func (b *benchmark) units(metrics []compare.Metric) {
 // unit is that of a metric. A line may have each unit once, so one that several
 // metrics share has the metric's name before it: latency-p50-ns.
 func (b *benchmark) unit(m compare.Metric) string {
+	if !m.HardwareBound() {
+		return m.Unit
+	}
 	sharers := 0
 	for _, other := range b.metrics {
 		if other.Unit == m.Unit {
@@ -67,9 +88,9 @@ func (b *benchmark) unit(m compare.Metric) string {
 		}
 	}
 	if sharers == 1 {
-		return m.Unit
+		return b.timed(m.Unit)
 	}
-	return strings.ReplaceAll(m.Name, "_", "-") + "-" + m.Unit
+	return b.timed(strings.ReplaceAll(m.Name, "_", "-") + "-" + m.Unit)
 }
 
 // run writes the line of one run. Its name ends in a key and a value, since a
@@ -77,7 +98,7 @@ func (b *benchmark) unit(m compare.Metric) string {
 func (b *benchmark) run(strategy string, replicas, requests int, elapsed float64, values map[string]float64) {
 	fmt.Fprintf(b, "BenchmarkPortlab/strategy=%s/replicas=%d %d", benchWord(strategy), replicas, requests)
 	if requests > 0 {
-		fmt.Fprintf(b, " %s ns/op", exactly(elapsed*1e9/float64(requests)))
+		fmt.Fprintf(b, " %s %s", exactly(elapsed*1e9/float64(requests)), b.timed("ns/op"))
 	}
 	for _, m := range b.metrics {
 		if v, known := values[m.Name]; known {

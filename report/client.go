@@ -24,7 +24,7 @@ func clientFacts(r *lab.Result) []string {
 		}
 	}
 	if cpu := cpuPerRequest(r); cpu > 0 {
-		parts = append(parts, span(cpu)+" of CPU a request")
+		parts = append(parts, span(cpu)+" of "+timed(r.Environment, "CPU a request"))
 	}
 	add(c.Late, "late with %s", whole(c.Late))
 	add(c.Queued, "%s had to wait, at most %s at once", whole(c.Queued), whole(c.Backlog))
@@ -99,7 +99,7 @@ func (p *page) client(r *lab.Result) {
 		g.add("bound to CPUs", strings.ReplaceAll(strings.Trim(fmt.Sprint(c.CPUs), "[]"), " ", ", "))
 	}
 	if cpu := cpuPerRequest(r); cpu > 0 {
-		g.add("CPU time", fmt.Sprintf("%s a request; %s in all, of which %s in the kernel", span(cpu), span(c.CPU()), span(c.SystemCPU)))
+		g.add(timed(r.Environment, "CPU time"), fmt.Sprintf("%s a request; %s in all, of which %s in the kernel", span(cpu), span(c.CPU()), span(c.SystemCPU)))
 	}
 	g.add("requests begun late by itself", whole(c.Late))
 	if r.Plan.Open() {

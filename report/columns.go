@@ -53,12 +53,7 @@ func number(name string, at func(*lab.Sample) *int) column {
 // boolean is 0 or 1.
 func boolean(name string, at func(*lab.Sample) *bool) column {
 	return column{name,
-		func(s *lab.Sample) string {
-			if *at(s) {
-				return "1"
-			}
-			return "0"
-		},
+		func(s *lab.Sample) string { return asDigit(*at(s)) },
 		func(s *lab.Sample, field string) (err error) {
 			*at(s), err = strconv.ParseBool(field)
 			return err

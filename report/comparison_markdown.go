@@ -51,6 +51,10 @@ func (p *page) answer(d *digest) {
 		return
 	}
 	p.heading(2, "Answer")
+	if d.Environment.Emulated {
+		p.block(notRanked)
+		return
+	}
 	g := &grid{aligns: []align{left, left, left, left}, headings: []string{"by", "best", "as good, as far as can be told", "last"}}
 	for _, m := range metrics {
 		best, alike := d.leaders(m, arms)
@@ -130,7 +134,7 @@ func (p *page) folded(away bool, words string, write func()) {
 func (p *page) ratioTable(d *digest, baseline string, metrics []compare.Metric) {
 	g := &grid{aligns: []align{left}, headings: []string{"strategy"}}
 	for _, m := range metrics {
-		g.aligns, g.headings = append(g.aligns, right), append(g.headings, cell(m.Title))
+		g.aligns, g.headings = append(g.aligns, right), append(g.headings, cell(d.timed(m, m.Title)))
 	}
 	for _, arm := range d.present() {
 		if arm == baseline {
@@ -162,7 +166,7 @@ func (p *page) comparisonValues(d *digest) {
 func (p *page) valueTable(d *digest, metrics []compare.Metric) {
 	g := &grid{aligns: []align{left}, headings: []string{"strategy"}}
 	for _, m := range metrics {
-		g.aligns, g.headings = append(g.aligns, right), append(g.headings, cell(m.Title))
+		g.aligns, g.headings = append(g.aligns, right), append(g.headings, cell(d.timed(m, m.Title)))
 	}
 	for _, arm := range d.present() {
 		row := []string{cell(arm)}

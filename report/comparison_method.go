@@ -91,7 +91,7 @@ func (p *page) runs(d *digest) {
 	metric, shows := compare.Metric{}, "Each links to the run's own report."
 	if len(metrics) > 0 {
 		metric = metrics[0]
-		shows = capital(inline(metric.Title)) + " of each run. " + shows
+		shows = capital(inline(d.timed(metric, metric.Title))) + " of each run. " + shows
 	}
 	p.block(shows)
 	g := &grid{aligns: []align{left}, headings: []string{"strategy"}}
@@ -99,7 +99,7 @@ func (p *page) runs(d *digest) {
 		g.aligns, g.headings = append(g.aligns, right), append(g.headings, "round "+whole(r.Number))
 	}
 	for _, arm := range d.present() {
-		row := []string{cell(arm)}
+		row := []string{cell(d.timed(metric, arm))}
 		for _, r := range d.Rounds {
 			row = append(row, d.runCell(r, arm, metric))
 		}

@@ -12,11 +12,11 @@ func (p *page) pairs(d *digest) {
 	p.heading(2, "Who beats whom")
 	p.block(fmt.Sprintf("Two arms that share a letter in a column cannot be told apart there; two that share none can "+
 		"(Mann-Whitney over the runs, adjusted by Holm over all pairs of the metric, %s). The best has an a, and z comes before A. Rows are in the order of %s. `%s` has every pair.",
-		percent(d.Stop.LookAlpha), inline(d.Metrics[0].Title), pairsFile))
+		percent(d.Stop.LookAlpha), inline(d.timed(d.Metrics[0], d.Metrics[0].Title)), pairsFile))
 	g := &grid{aligns: []align{left}, headings: []string{"strategy"}}
 	letters := map[string]map[string]string{}
 	for _, m := range d.Metrics {
-		g.aligns, g.headings = append(g.aligns, left), append(g.headings, cell(m.Title))
+		g.aligns, g.headings = append(g.aligns, left), append(g.headings, cell(d.timed(m, m.Title)))
 		letters[m.Name] = d.letters(m)
 	}
 	for _, arm := range d.ranked(d.Metrics[0]) {

@@ -17,7 +17,7 @@ import (
 // comparison's number of replicas, as benchstat compares only what is otherwise
 // the same.
 func ComparisonBench(w io.Writer, c *compare.Comparison) error {
-	d, b := digestOf(c), &benchmark{}
+	d, b := digestOf(c), newBenchmark(c.Environment)
 	b.config("portlab-runtime", d.Runtime)
 	b.config("portlab-vantage", string(d.Vantage))
 	b.config("portlab-load", load(d.Plan))
@@ -61,28 +61,32 @@ func writeTable(w io.Writer, headings []string, rows [][]string) error {
 }
 
 // ComparisonCSV writes the summaries as CSV (RFC 4180): a header, and a row for
-// each arm, metric and baseline; one without a baseline has the value itself.
+// each arm, metric and baseline; one without a baseline has the value itself. The
+// last column is 1 where an emulated processor bore on it ([compare.Metric.HardwareBound]).
 func ComparisonCSV(w io.Writer, c *compare.Comparison) error {
 	d := digestOf(c)
 	var rows [][]string
 	for _, s := range d.Summaries {
 		m, _ := d.metric(s.Metric)
-		rows = append(rows, append([]string{s.Arm, s.Metric, m.Unit, ""}, estimateFields(s.Value)...))
+		mark := asDigit(d.Environment.Emulated && m.HardwareBound())
+		rows = append(rows, append(append([]string{s.Arm, s.Metric, m.Unit, ""}, estimateFields(s.Value)...), mark))
 		for _, b := range sortedKeys(s.Ratios) {
-			rows = append(rows, append([]string{s.Arm, s.Metric, "ratio", b}, estimateFields(s.Ratios[b])...))
+			rows = append(rows, append(append([]string{s.Arm, s.Metric, "ratio", b}, estimateFields(s.Ratios[b])...), mark))
 		}
 	}
-	return writeTable(w, []string{"strategy", "metric", "unit", "baseline", "median", "low", "high", "confidence", "n"}, rows)
+	return writeTable(w, []string{"strategy", "metric", "unit", "baseline", "median", "low", "high", "confidence", "n", emulated}, rows)
 }
 
 func writePairs(w io.Writer, d *digest) error {
 	var rows [][]string
 	for _, p := range d.Pairs {
+		m, _ := d.metric(p.Metric)
 		row := append([]string{p.First, p.Second, p.Metric}, estimateFields(p.Ratio)...)
-		rows = append(rows, append(row, exactNumber(p.PValue), exactNumber(p.Adjusted), string(p.Order), strconv.Itoa(p.NeedRound), exactNumber(p.Effect)))
+		rows = append(rows, append(row, exactNumber(p.PValue), exactNumber(p.Adjusted), string(p.Order), strconv.Itoa(p.NeedRound), exactNumber(p.Effect),
+			asDigit(d.Environment.Emulated && m.HardwareBound())))
 	}
 	return writeTable(w, []string{"first", "second", "metric", "ratio", "low", "high", "confidence", "n",
-		"p", "adjusted_p", "better", "need_rounds", "common_language"}, rows)
+		"p", "adjusted_p", "better", "need_rounds", "common_language", emulated}, rows)
 }
 
 // estimateFields are median, low, high, confidence and n; what is unknown is empty.
@@ -110,9 +114,10 @@ func ComparisonJUnit(w io.Writer, c *compare.Comparison) error {
 	d := digestOf(c)
 	var suites []junitSuite
 	for _, a := range d.Arms {
-		s := newSuite(a.Name+" on "+d.Runtime, d.Started, 0,
+		s := newSuite(timed(d.Environment, a.Name+" on "+d.Runtime), d.Started, 0,
 			property("comparison", string(d.ID)), property("vantage", string(d.Vantage)),
 			property("replicas", whole(a.Replicas)), property("load", load(d.Plan)))
+		s.markEmulated(d.Environment)
 		class := "portlab." + className(&lab.Result{Strategy: a.Name})
 		took := junitCase{Class: class, Name: "takes part", Seconds: seconds(0)}
 		if a.Absent != "" {

@@ -26,6 +26,7 @@ var contests = []struct {
 	{"comparison-noisy", noisyContest},
 	{"comparison-crowded", func() *compare.Comparison { return crowded(30) }},
 	{"comparison-short", short},
+	{"comparison-emulated", emulatedContest},
 }
 
 func TestComparisonGolden(t *testing.T) {

@@ -77,10 +77,14 @@ func (t *terminal) ratios(d *digest) {
 	}
 	t.paragraph("", words+". "+unsure+" cannot be told from "+b+".", "")
 	t.line("")
-	for _, metrics := range inGroups(d.comparable(), metricColumns) {
+	columns := metricColumns
+	if d.Environment.Emulated {
+		columns-- // their names are longer
+	}
+	for _, metrics := range inGroups(d.comparable(), columns) {
 		g := &grid{aligns: []align{left}, headings: []string{"strategy"}}
 		for _, m := range metrics {
-			g.aligns, g.headings = append(g.aligns, right, left), append(g.headings, shorten(m.Name, 16), "")
+			g.aligns, g.headings = append(g.aligns, right, left), append(g.headings, d.timed(m, shorten(m.Name, 16)), "")
 		}
 		for _, arm := range d.present() {
 			if arm != b {
@@ -106,6 +110,11 @@ func (d *digest) ratioRow(arm, baseline string, metrics []compare.Metric) []stri
 
 // who says which is best, and what cannot be told.
 func (t *terminal) who(d *digest) {
+	if d.Environment.Emulated {
+		t.paragraph("", notRanked, amberPaint)
+		t.line("")
+		return
+	}
 	arms := d.contestants(d.present())
 	var items []string
 	for _, m := range d.keyMetrics() {

@@ -66,7 +66,7 @@ func (t *terminal) matrix(d *digest) {
 				break
 			}
 			used, taken = used+1, taken+width+2
-			g.aligns, g.headings = append(g.aligns, left), append(g.headings, shorten(traitTitle(name), traitWidth))
+			g.aligns, g.headings = append(g.aligns, left), append(g.headings, shorten(d.traitTitle(name), traitWidth))
 			for i := range g.rows {
 				g.rows[i] = append(g.rows[i], column[i])
 			}
@@ -96,7 +96,7 @@ func (t *terminal) traitTable(g *grid) {
 const traitWidth = 24
 
 func (d *digest) traitColumn(arms []string, name string) (cells []string, width int) {
-	width = len([]rune(shorten(traitTitle(name), traitWidth)))
+	width = len([]rune(shorten(d.traitTitle(name), traitWidth)))
 	for _, arm := range arms {
 		text := none
 		if found := d.TraitsOf(arm, name); len(found) > 0 {

@@ -83,7 +83,7 @@ func (d *digest) intervalConfidence() string {
 
 // title is what the report of a comparison is called.
 func (d *digest) title() string {
-	return fmt.Sprintf("%s compared on %s: %s behind one port", strategiesOf(len(d.contestants(d.present()))), d.Runtime, plural(d.Replicas, "replica"))
+	return fmt.Sprintf("%s compared on %s: %s behind one port", strategiesOf(len(d.contestants(d.present()))), timed(d.Environment, d.Runtime), plural(d.Replicas, "replica"))
 }
 
 // extent says how much was done.
@@ -116,7 +116,7 @@ func (d *digest) doubts() []string {
 		}
 	}
 	for _, t := range d.contradictions() {
-		all = append(all, fmt.Sprintf("%s, %s: found with different answers. See the matrix.", t.Arm, traitTitle(t.Name)))
+		all = append(all, fmt.Sprintf("%s, %s: found with different answers. See the matrix.", t.Arm, d.traitTitle(t.Name)))
 	}
 	if d.intervalConfidence() == "" && len(d.Rounds) > 0 {
 		all = append(all, fmt.Sprintf("There are no intervals: %s are too few for them.", plural(d.Stop.Done, "round")))
@@ -150,9 +150,12 @@ func (d *digest) keyMetrics() []compare.Metric {
 }
 
 // unsettled are the pairs that more rounds would settle, of key metrics, the
-// fewest rounds first.
+// fewest rounds first. What an emulator's times could settle nobody wants to know.
 func (d *digest) unsettled() []compare.Pair {
 	var all []compare.Pair
+	if d.Environment.Emulated {
+		return all
+	}
 	for _, m := range d.keyMetrics() {
 		for _, p := range d.Pairs {
 			if p.Metric == m.Name && p.Order == compare.CannotTell && p.NeedRound > 0 {

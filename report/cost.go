@@ -14,8 +14,8 @@ func costs(r *lab.Result) string {
 	if c == nil || r.Requests == 0 {
 		return ""
 	}
-	parts := []string{fmt.Sprintf("CPU a request: client %s, path %s, replicas %s", each(c.Client, r), ofPath(r), each(c.Replicas, r)),
-		"memory: replicas " + size(c.ReplicasMemoryBytes)}
+	parts := []string{fmt.Sprintf("%s: client %s, path %s, replicas %s", timed(r.Environment, "CPU a request"), each(c.Client, r), ofPath(r), each(c.Replicas, r)),
+		timed(r.Environment, "memory") + ": replicas " + size(c.ReplicasMemoryBytes)}
 	if c.SidecarsMemoryBytes > 0 {
 		parts = append(parts, "proxies "+size(c.SidecarsMemoryBytes))
 	}
@@ -51,7 +51,10 @@ func (p *page) cost(r *lab.Result) {
 	p.heading(2, "Cost")
 	p.block("Processor time from the first request to the last answer, and memory (proportional set size) after it. " +
 		"The kernel's work on the path is charged to whoever's system call it runs in, most of it to client and replicas.")
-	g := &grid{aligns: []align{left, right, right, right}, headings: []string{"of", "CPU a request", "CPU in all", "memory"}}
+	g := &grid{aligns: []align{left, right, right, right}, headings: []string{"of"}}
+	for _, what := range []string{"CPU a request", "CPU in all", "memory"} {
+		g.headings = append(g.headings, timed(r.Environment, what))
+	}
 	row := func(of string, d time.Duration, memory string) { g.add(of, each(d, r), span(d), memory) }
 	row("client", c.Client, none)
 	if c.Sidecars > 0 || c.SidecarsMemoryBytes > 0 {

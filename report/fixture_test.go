@@ -46,6 +46,8 @@ func fixtures() []fixture {
 			failures: map[lab.Fault]int{lab.ReadTimeout: 15}, verdicts: balancedVerdicts},
 		{name: "proxy", weights: equal(2), counts: []int{150, 150}, edit: proxied, verdicts: balancedVerdicts},
 		{name: "weights", weights: []float64{3, 1}, counts: []int{231, 69}, verdicts: balancedVerdicts},
+		{name: "emulated", weights: equal(2), counts: []int{502, 494}, edit: onEmulator,
+			failures: map[lab.Fault]int{lab.Reset: 4}, verdicts: emulatedVerdicts},
 	}
 }
 

@@ -78,7 +78,7 @@ func forestPanel(f frame, d *digest, m compare.Metric, arms []string) (*chart, e
 	if m.Higher {
 		better = "right is better"
 	}
-	c := newChart(f, m.Title, fmt.Sprintf("ratio to %s; %s", shorten(baseline, 20), better), "")
+	c := newChart(f, d.timed(m, m.Title), fmt.Sprintf("ratio to %s; %s", shorten(baseline, 20), better), "")
 	c.grid(true, false)
 	var told, alike ratioRows
 	var names []plot.Tick

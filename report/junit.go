@@ -78,6 +78,7 @@ func suiteOf(r *lab.Result) junitSuite {
 	s := newSuite(title(r), r.Started, r.Timings.Total,
 		property("run", string(r.Run)), property("strategy", r.FullName()), property("runtime", r.Runtime),
 		property("vantage", string(r.Vantage)), property("replicas", whole(r.Replicas)), property("load", load(r.Plan)))
+	s.markEmulated(r.Environment)
 	for _, v := range r.Verdicts {
 		s.add(caseOf("portlab."+className(r), v))
 	}
@@ -97,6 +98,13 @@ func newSuite(name string, started time.Time, took time.Duration, properties ...
 
 func property(name, value string) junitProperty {
 	return junitProperty{Name: name, Value: printable(value)}
+}
+
+// markEmulated has a server show beside a suite that its times are an emulator's.
+func (s *junitSuite) markEmulated(e lab.Environment) {
+	if e.Emulated {
+		s.Properties = append(s.Properties, property(emulated, "true"))
+	}
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }

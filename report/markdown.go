@@ -22,7 +22,7 @@ func writeMarkdown(w io.Writer, r *lab.Result, samples lab.Samples, plots map[st
 	}
 	p.distribution(r)
 	p.latency(r)
-	p.overTime(plots)
+	p.overTime(r, plots)
 	p.cost(r)
 	p.client(r)
 	p.faults(r, samples)
@@ -36,9 +36,9 @@ func writeMarkdown(w io.Writer, r *lab.Result, samples lab.Samples, plots map[st
 // title is what a report is called; it is text of outside.
 func title(r *lab.Result) string {
 	if r.Runtime == lab.NoRuntime {
-		return r.Summary
+		return timed(r.Environment, r.Summary)
 	}
-	return fmt.Sprintf("%s on %s: %s behind one port", r.FullName(), r.Runtime, plural(r.Replicas, "replica"))
+	return fmt.Sprintf("%s: %s behind one port", timed(r.Environment, r.FullName()+" on "+r.Runtime), plural(r.Replicas, "replica"))
 }
 
 func (p *page) question(r *lab.Result) {
@@ -135,7 +135,7 @@ func (p *page) caveats(r *lab.Result) {
 func (p *page) timings(r *lab.Result) {
 	p.heading(2, "Where the wall time went")
 	t := r.Timings
-	g := &grid{aligns: []align{left, right, right}, headings: []string{"phase", "time", "share"}}
+	g := &grid{aligns: []align{left, right, right}, headings: []string{"phase", timed(r.Environment, "time"), timed(r.Environment, "share")}}
 	rest := t.Total
 	for _, phase := range []struct {
 		name string

@@ -24,7 +24,7 @@ func (p *page) latency(r *lab.Result) {
 		p.block(byInstance(r, rows))
 		g := quantileGrid("instance")
 		for _, in := range rows {
-			addQuantiles(g, cell(in.Name), in.Latency)
+			addQuantiles(g, r.Environment, cell(in.Name), in.Latency)
 		}
 		p.table(g)
 	} else {
@@ -43,25 +43,25 @@ func (p *page) latencyPlot(r *lab.Result) {
 		p.block("There is no plot: " + err.Error() + ".")
 		return
 	}
-	p.block(fmt.Sprintf("![Distribution of the latency by instance](%s)", latencyFile))
+	p.block(fmt.Sprintf("![%s](%s)", timed(r.Environment, "Distribution of the latency by instance"), latencyFile))
 }
 
-func (p *page) overTime(plots map[string]picture) {
+func (p *page) overTime(r *lab.Result, plots map[string]picture) {
 	if _, there := plots[timelineFile]; !there {
 		return
 	}
 	p.heading(2, "Over time")
 	p.block("What became of the requests, by when they were due. Where some failed, the time is coloured.")
-	p.block(fmt.Sprintf("![Requests and their latency over time](%s)", timelineFile))
+	p.block(fmt.Sprintf("![%s](%s)", timed(r.Environment, "Requests and their latency over time"), timelineFile))
 }
 
 func phases(r *lab.Result) *grid {
 	g := quantileGrid("until")
 	if r.Connect.Max > 0 { // else all connections stood before
-		addQuantiles(g, "connected", r.Connect)
+		addQuantiles(g, r.Environment, "connected", r.Connect)
 	}
-	addQuantiles(g, "first byte", r.FirstByte)
-	addQuantiles(g, "whole answer", r.Latency)
+	addQuantiles(g, r.Environment, "first byte", r.FirstByte)
+	addQuantiles(g, r.Environment, "whole answer", r.Latency)
 	return g
 }
 
@@ -71,11 +71,11 @@ func phases(r *lab.Result) *grid {
 func pieces(r *lab.Result) *grid {
 	g := quantileGrid("part")
 	if corrected(r) {
-		addQuantiles(g, "begun by the client to whole answer (uncorrected latency)", r.Response)
-		addQuantiles(g, "due to begun by the client (lag, of all requests)", r.Lag)
+		addQuantiles(g, r.Environment, "begun by the client to whole answer (uncorrected latency)", r.Response)
+		addQuantiles(g, r.Environment, "due to begun by the client (lag, of all requests)", r.Lag)
 	}
 	if r.Service.Count > 0 {
-		addQuantiles(g, "in the replica itself", r.Service)
+		addQuantiles(g, r.Environment, "in the replica itself", r.Service)
 	}
 	return g
 }
@@ -125,7 +125,8 @@ func quantileGrid(what string) *grid {
 }
 
 // addQuantiles adds a row; what was never observed is a dash.
-func addQuantiles(g *grid, name string, q lab.Quantiles) {
+func addQuantiles(g *grid, e lab.Environment, name string, q lab.Quantiles) {
+	name = timed(e, name)
 	if q.Count == 0 {
 		g.add(name, "0", none, none, none, none, none)
 		return

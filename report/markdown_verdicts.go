@@ -112,6 +112,10 @@ func (p *page) environment(e lab.Environment) {
 	if e.CPUs > 0 {
 		known("CPU", fmt.Sprintf("%s, %s", plural(e.CPUs, "core"), orWord(e.CPU, "model unknown")))
 	}
+	known("virtualisation", e.Virtualization)
+	if e.Emulated {
+		known("processor", "emulated in software")
+	}
 	if e.MemoryMiB > 0 {
 		known("memory", whole(int(e.MemoryMiB))+" MiB")
 	}

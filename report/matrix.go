@@ -8,13 +8,17 @@ import (
 )
 
 // traitTitle is what a trait is called for people.
-func traitTitle(name string) string {
+func (d *digest) traitTitle(name string) string {
+	title := name
 	for _, k := range compare.Traits() {
 		if k.Name == name {
-			return k.Title
+			title = k.Title
 		}
 	}
-	return name
+	if slices.Contains([]string{compare.TraitLatency, compare.TraitThroughput, compare.TraitCPU}, name) {
+		return timed(d.Environment, title)
+	}
+	return title
 }
 
 // traitNames are those that were found of some arm, in the order in which they
@@ -58,7 +62,7 @@ func (p *page) matrix(d *digest) {
 	p.block("Each cell was measured in a short run of its own, to which it links, or in the rounds; the last three columns are what a strategy declares.")
 	g := &grid{aligns: []align{left}, headings: []string{"strategy"}}
 	for _, name := range names {
-		g.aligns, g.headings = append(g.aligns, left), append(g.headings, cell(traitTitle(name)))
+		g.aligns, g.headings = append(g.aligns, left), append(g.headings, cell(d.traitTitle(name)))
 	}
 	for _, arm := range arms {
 		row := []string{cell(arm)}
@@ -114,7 +118,7 @@ func (p *page) reasons(d *digest, names []string) {
 			arms[t.Detail] = append(arms[t.Detail], t.Arm)
 		}
 		for _, detail := range order {
-			items = append(items, traitTitle(name)+", "+some(arms[detail], 6)+": "+detail)
+			items = append(items, d.traitTitle(name)+", "+some(arms[detail], 6)+": "+detail)
 		}
 	}
 	if len(items) > 0 {

@@ -58,6 +58,7 @@ func difference(a, b *lab.Result) (what, inA, inB string) {
 		{"runtime", func(r *lab.Result) string { return r.Runtime }},
 		{"vantage", func(r *lab.Result) string { return string(r.Vantage) }},
 		{"server", func(r *lab.Result) string { return orWord(r.Image, "portlab's own") }},
+		{"processor", processorOf},
 		{"fleet", fleetOf},
 		{"plan", planOf},
 		{"impairments of the path", func(r *lab.Result) string { return fmt.Sprint(r.Impairments) }},
@@ -73,6 +74,15 @@ func difference(a, b *lab.Result) (what, inA, inB string) {
 		}
 	}
 	return "", "", ""
+}
+
+// processorOf tells an emulated processor from a real one: their times have
+// nothing to do with each other.
+func processorOf(r *lab.Result) string {
+	if r.Environment.Emulated {
+		return emulated
+	}
+	return "not " + emulated
 }
 
 // fleetOf tells replicas by their names and weights: addresses change from run

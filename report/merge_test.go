@@ -55,6 +55,7 @@ func TestRunsOfOtherTrialsAreNotMerged(t *testing.T) {
 		"runtime: docker and netns":                     func(r *lab.Result) { r.Runtime = "netns" },
 		"vantage: external and host":                    func(r *lab.Result) { r.Vantage = lab.OnHost },
 		"server: portlab's own and web:1":               func(r *lab.Result) { r.Image = "web:1" },
+		"processor: not emulated and emulated":          func(r *lab.Result) { r.Environment.Emulated = true },
 		"foo 1, bar 1 and IPv4, foo 1, bar 2":           func(r *lab.Result) { r.Fleet[1].Weight = 2 },
 		"IPv4, foo 1, bar 1 and IPv6":                   func(r *lab.Result) { r.Family = lab.IPv6 },
 		"plan: closed loop, 300 requests":               func(r *lab.Result) { r.Plan.Timeout = time.Second },

@@ -21,12 +21,12 @@ func plotLatency(r *lab.Result, samples lab.Samples) (picture, error) {
 	if err != nil {
 		return picture{}, err
 	}
-	return pictureOf(func(f frame) (*chart, error) { return latencyChart(f, curves) })
+	return pictureOf(func(f frame) (*chart, error) { return latencyChart(f, r.Environment, curves) })
 }
 
-func latencyChart(f frame, curves []curve) (*chart, error) {
+func latencyChart(f frame, e lab.Environment, curves []curve) (*chart, error) {
 	c := newChart(f, "Latency of the answered requests",
-		"latency from the due time (ms, log scale)", "requests answered within (%)")
+		timed(e, "latency from the due time (ms, log scale)"), "requests answered within (%)")
 	c.grid(true, true)
 	lo, hi := time.Duration(math.MaxInt64), time.Duration(0)
 	for _, cv := range curves {

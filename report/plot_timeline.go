@@ -17,7 +17,8 @@ import (
 // palePeach is behind the time in which requests failed.
 var palePeach = color.RGBA{R: 252, G: 224, B: 206, A: 255}
 
-const timeAxis = "time at which requests were due (s)"
+// timeAxis is the name of the horizontal axis.
+func timeAxis(e lab.Environment) string { return timed(e, "time at which requests were due (s)") }
 
 // faultColors tell classes of faults apart.
 var faultColors = []color.Color{vermilion, purple, black, orange, green, skyBlue, grey, blue}
@@ -37,14 +38,14 @@ func plotTimeline(r *lab.Result, samples lab.Samples) (picture, error) {
 			return upper, err
 		}
 		upper.X.Label.Text, upper.X.Tick.Marker = "", unnamed{} // the lower axis says it for both
-		upper.lower, err = overTimeChart(f, t)
+		upper.lower, err = overTimeChart(f, t, r.Environment)
 		return upper, err
 	})
 }
 
 // rateChart shows requests a second, answered and failed by class.
 func rateChart(f frame, t *timeline, r *lab.Result) (*chart, error) {
-	c := newChart(f, "Requests over time", timeAxis, "requests due (1/s)")
+	c := newChart(f, "Requests over time", timeAxis(r.Environment), timed(r.Environment, "requests due (1/s)"))
 	c.faultTimes(t)
 	c.grid(false, true)
 	most := 0
@@ -86,8 +87,8 @@ func (t *timeline) rates(n func(slice) int) plotter.XYs {
 }
 
 // overTimeChart shows quantiles of the latency.
-func overTimeChart(f frame, t *timeline) (*chart, error) {
-	c := newChart(f, "", timeAxis, "latency (ms, log scale)")
+func overTimeChart(f frame, t *timeline, e lab.Environment) (*chart, error) {
+	c := newChart(f, "", timeAxis(e), timed(e, "latency (ms, log scale)"))
 	c.faultTimes(t)
 	c.grid(false, true)
 	for i, q := range []struct {

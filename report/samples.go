@@ -6,20 +6,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/portlab/portlab/lab"
 )
 
 // CSV writes samples as CSV (RFC 4180) with a header, one row a request, as
-// docs/samples.md describes it. The bytes depend on the samples alone.
-func CSV(out io.Writer, samples lab.Samples) error {
+// docs/samples.md describes it. Where the processor was emulated, a last column
+// says so of each row, since its times are an emulator's.
+func CSV(out io.Writer, samples lab.Samples, isEmulated bool) error {
 	w := csv.NewWriter(out)
-	if err := w.Write(header()); err != nil {
+	all := columns
+	if isEmulated {
+		all = append(slices.Clone(columns), emulatedColumn)
+	}
+	if err := w.Write(header(all)); err != nil {
 		return err
 	}
-	row := make([]string, len(columns))
+	row := make([]string, len(all))
 	for sample := range samples.All() {
-		for c, col := range columns {
+		for c, col := range all {
 			row[c] = col.write(&sample)
 		}
 		if err := w.Write(row); err != nil {
@@ -33,9 +39,12 @@ func CSV(out io.Writer, samples lab.Samples) error {
 	return w.Error()
 }
 
-func header() []string {
-	names := make([]string, len(columns))
-	for i, c := range columns {
+// emulatedColumn says of what machine times are. A sample itself does not know.
+var emulatedColumn = column{emulated, func(*lab.Sample) string { return asDigit(true) }, func(*lab.Sample, string) error { return nil }}
+
+func header(all []column) []string {
+	names := make([]string, len(all))
+	for i, c := range all {
 		names[i] = c.name
 	}
 	return names
@@ -91,7 +100,7 @@ func readCSV(in io.Reader) (lab.SampleList, error) {
 // columnsOf are the columns that a header names.
 func columnsOf(names []string) ([]column, error) {
 	known := map[string]column{}
-	for _, c := range columns {
+	for _, c := range append(slices.Clone(columns), emulatedColumn) {
 		known[c.name] = c
 	}
 	there := make([]column, len(names))

@@ -41,7 +41,7 @@ func Summary(w io.Writer, r *lab.Result) error {
 // summaryColumns are those of [SummaryCSV]. Their names end in their units.
 var summaryColumns = []string{
 	"run", "strategy", "runtime", "vantage", "instance", "requests", "failed", "connections", "share", "expected_share",
-	"latency_p50_ns", "latency_p90_ns", "latency_p99_ns", "latency_p999_ns", "latency_max_ns",
+	"latency_p50_ns", "latency_p90_ns", "latency_p99_ns", "latency_p999_ns", "latency_max_ns", emulated,
 }
 
 // SummaryCSV writes what a run came to as CSV (RFC 4180) with a header: a row for
@@ -54,15 +54,16 @@ func SummaryCSV(out io.Writer, r *lab.Result) error {
 		head[i] = printable(head[i])
 	}
 	row := func(fields ...string) []string { return append(append([]string{}, head...), fields...) }
+	fieldsOf := func(q lab.Quantiles) []string { return append(latencyFields(q), asDigit(r.Environment.Emulated)) }
 	all := [][]string{summaryColumns, append(row("", strconv.Itoa(r.Requests), strconv.Itoa(failed(r)),
-		strconv.Itoa(r.Connections), "", ""), latencyFields(r.Latency)...)}
+		strconv.Itoa(r.Connections), "", ""), fieldsOf(r.Latency)...)}
 	for _, in := range r.Instances {
 		requests := strconv.Itoa(in.Requests)
 		if r.CountedOutside {
 			requests = ""
 		}
 		all = append(all, append(row(printable(in.Name), requests, "", strconv.Itoa(in.Connections),
-			exactly(in.Share), exactly(in.Expected)), latencyFields(in.Latency)...))
+			exactly(in.Share), exactly(in.Expected)), fieldsOf(in.Latency)...))
 	}
 	return w.WriteAll(all)
 }

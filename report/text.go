@@ -107,9 +107,9 @@ func (t *terminal) grid(g *grid) {
 }
 
 func (t *terminal) title(r *lab.Result) {
-	what, who := r.FullName()+" on "+r.Runtime, "replica"
+	what, who := timed(r.Environment, r.FullName()+" on "+r.Runtime), "replica"
 	if r.Runtime == lab.NoRuntime {
-		what, who = r.Summary, "instance"
+		what, who = timed(r.Environment, r.Summary), "instance"
 	}
 	s := fmt.Sprintf("%s, vantage %s: %s, %s", what, r.Vantage, plural(r.Requests, "request"), plural(r.Connections, "connection"))
 	if r.Replicas > 0 { // else nothing is known of them

@@ -126,21 +126,21 @@ func (t *terminal) latency(r *lab.Result) {
 	}
 	g := quantileGrid("latency")
 	if corrected(r) {
-		addQuantiles(g, "all, from due", r.Latency)
-		addQuantiles(g, "all, from begun", r.Response)
-		addQuantiles(g, "lag until begun", r.Lag)
+		addQuantiles(g, r.Environment, "all, from due", r.Latency)
+		addQuantiles(g, r.Environment, "all, from begun", r.Response)
+		addQuantiles(g, r.Environment, "lag until begun", r.Lag)
 		if r.Service.Count > 0 {
-			addQuantiles(g, "in the replica", r.Service)
+			addQuantiles(g, r.Environment, "in the replica", r.Service)
 		}
 	} else {
-		addQuantiles(g, "all", r.Latency)
+		addQuantiles(g, r.Environment, "all", r.Latency)
 	}
 	rows := latencyRows(r)
 	if len(r.Instances) > textRows {
 		rows = nil
 	}
 	for _, in := range rows {
-		addQuantiles(g, shorten(in.Name, nameWidth), in.Latency)
+		addQuantiles(g, r.Environment, shorten(in.Name, nameWidth), in.Latency)
 	}
 	t.grid(g)
 	if len(r.Instances) > textRows {
@@ -157,7 +157,7 @@ func (t *terminal) medians(r *lab.Result) {
 	name := func(in lab.InstanceResult) string {
 		return fmt.Sprintf("%s (%s)", span(in.Latency.P50), shorten(in.Name, nameWidth))
 	}
-	t.wrapped("  ", fmt.Sprintf("p50 by instance, over the %d that answered: lowest %s, median %s, highest %s.", len(sorted),
+	t.wrapped("  ", fmt.Sprintf("%s, over the %d that answered: lowest %s, median %s, highest %s.", timed(r.Environment, "p50 by instance"), len(sorted),
 		name(sorted[0]), span(sorted[(len(sorted)-1)/2].Latency.P50), name(sorted[len(sorted)-1])))
 	t.line("")
 }

@@ -94,7 +94,7 @@ func (a *app) report(c *cobra.Command, dirs []string, f *reportFlags) error {
 		return err
 	}
 	if f.csv != "" {
-		return a.writeCSV(f.csv, all)
+		return a.writeCSV(f.csv, res, all)
 	}
 	if len(dirs) == 1 {
 		res.Fold(all, res.Accepted())
@@ -197,9 +197,9 @@ func judgeAgain(res *lab.Result, all lab.Samples) error {
 }
 
 // writeCSV writes samples to a file; - is the standard output.
-func (a *app) writeCSV(path string, all lab.Samples) error {
+func (a *app) writeCSV(path string, res *lab.Result, all lab.Samples) error {
 	if path == "-" {
-		if err := buffered(a.stdout, all); !errors.Is(err, unix.EPIPE) {
+		if err := buffered(a.stdout, res, all); !errors.Is(err, unix.EPIPE) {
 			return err
 		}
 		return nil // whoever reads it, such as head(1), has had enough
@@ -208,15 +208,15 @@ func (a *app) writeCSV(path string, all lab.Samples) error {
 	if err != nil {
 		return lab.Usagef("cannot write CSV there: %v: name another file with --csv", err)
 	}
-	if err := errors.Join(buffered(f, all), f.Close()); err != nil {
+	if err := errors.Join(buffered(f, res, all), f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return giveBack(a.getenv, path, "")
 }
 
-func buffered(w io.Writer, all lab.Samples) error {
+func buffered(w io.Writer, res *lab.Result, all lab.Samples) error {
 	b := bufio.NewWriter(w)
-	if err := report.CSV(b, all); err != nil {
+	if err := report.CSV(b, all, res.Environment.Emulated); err != nil {
 		return err
 	}
 	return b.Flush()

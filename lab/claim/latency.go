@@ -41,7 +41,7 @@ func (c LatencyIndependent) Judge(e lab.Evidence) lab.Verdict {
 	table, n := latencyTable(e.Samples)
 	v := newVerdict(c, n)
 	if e.Emulated {
-		v.Outcome, v.Sentence = lab.Unsupported, Emulated
+		v.Outcome, v.Sentence = lab.Unsupported, "dependence of the latency on the instance: "+Emulated
 		return v
 	}
 	v.Alpha = Alpha

@@ -97,9 +97,9 @@ func (c *Comparison) advise(s situation) Advice {
 	case !known || len(in) == 0:
 		a.Sentence = "None of the strategies that were measured fits."
 	case emulated && len(s.wants) == 0:
-		a.Sentence = "Nothing is advised: the processor was emulated, so that it cannot be told."
+		a.Sentence = "Nothing is advised, since the processor was emulated."
 	case emulated:
-		a.Arms, a.Sentence = in, fmt.Sprintf("What fits: %s. Which is the best by %s is not said: the processor was emulated.", strings.Join(in, ", "), m.Title)
+		a.Arms, a.Sentence = in, fmt.Sprintf("Not ranked, since the processor was emulated: %s.", strings.Join(in, ", "))
 	default:
 		slices.SortStableFunc(in, c.better(m))
 		a.Arms, a.Sentence = in, c.sentence(in, m)
@@ -124,7 +124,7 @@ func ruleOf(wants []want, m Metric, by string, emulated bool) string {
 		words = append(words, w.words)
 	}
 	if emulated {
-		return strings.Join(words, ", ") + "; in no order, since the processor was emulated."
+		return strings.Join(words, ", ") + "; in no order."
 	}
 	best := "lowest"
 	if m.Higher {

@@ -121,7 +121,7 @@ func (c *Comparison) judgeRatio(arm string, x ratioClaim) lab.Verdict {
 		EffectName: fmt.Sprintf("%s over %s, %s", arm, x.Baseline, x.Metric), N: e.N, Warnings: []string{},
 	}
 	if c.Environment.Emulated && (Metric{Name: x.Metric}).HardwareBound() {
-		v.Outcome, v.Sentence = lab.Unsupported, claim.Emulated
+		v.Outcome, v.Sentence = lab.Unsupported, v.EffectName+": "+claim.Emulated
 		return v
 	}
 	if e.N == 0 {
