@@ -70,7 +70,7 @@ const looking = `(() => {
 func TestPageInABrowser(t *testing.T) {
 	b := openBrowser(t)
 	for _, f := range fixtures() {
-		if !slices.Contains([]string{"skewed", "failed", "thousand", "open", "proxy"}, f.name) {
+		if !slices.Contains([]string{"skewed", "failed", "thousand", "open", "proxy", "emulated"}, f.name) {
 			continue // its page has nothing that none of these has
 		}
 		dir := filepath.Join(t.TempDir(), f.name)
