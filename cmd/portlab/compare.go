@@ -83,7 +83,7 @@ func completeStrategies(c *cobra.Command, _ []string, typed string) ([]string, c
 }
 
 // doCompare checks all that was asked for before anything is touched.
-func (a *app) doCompare(c *cobra.Command, args []string, f *compareFlags) error {
+func (a *app) doCompare(c *cobra.Command, args []string, f *compareFlags) (err error) {
 	ctx := c.Context()
 	if err := f.check(c, args); err != nil {
 		return err
@@ -103,6 +103,11 @@ func (a *app) doCompare(c *cobra.Command, args []string, f *compareFlags) error 
 		return err
 	}
 	base.Recognise = claim.Recognise
+	remote, err := a.reach(ctx, &f.viaFlags, f.planFlags, trialsOf(arms)...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lab.Unclean(remote.Close())) }()
 	if _, err := f.driver(ctx, base.Plan); err != nil {
 		return err
 	}
@@ -134,6 +139,9 @@ func (a *app) doCompare(c *cobra.Command, args []string, f *compareFlags) error 
 	if a.outside(base.Runtime) {
 		return a.handOver(ctx, base, passed)
 	}
+	if err := a.install(ctx, remote, f.quiet); err != nil {
+		return err
+	}
 	return a.compare(ctx, cfg, &comparing{app: a, command: c, flags: f, out: out, noted: map[string]bool{}})
 }
 
@@ -144,6 +152,8 @@ func (f *compareFlags) check(c *cobra.Command, args []string) error {
 		return lab.Usagef("%s wants strategies to compare, or --all: %s", c.CommandPath(), c.UseLine())
 	case slices.ContainsFunc(ofOneStrategy, c.Flags().Changed):
 		return lab.Usagef("with several strategies, settings stand behind each one's name: nginx:method=random")
+	case f.clientVia != "" && (f.traits || f.all && !c.Flags().Changed("traits")):
+		return lab.Usagef("traits are found out from every vantage, and --client-via has the client at one: add --traits=false")
 	case slices.Contains(f.baselines, noBaseline) && len(f.baselines) > 1:
 		return lab.Usagef("--baseline none and another --baseline contradict each other: leave one out")
 	}

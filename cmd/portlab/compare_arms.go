@@ -144,6 +144,14 @@ func (a *app) probeArms(ctx context.Context, arms []*arm) error {
 	return nil
 }
 
+func trialsOf(arms []*arm) []*lab.Trial {
+	all := make([]*lab.Trial, len(arms))
+	for i, x := range arms {
+		all[i] = x.trial
+	}
+	return all
+}
+
 func contenders(arms []*arm) []compare.Contender {
 	var all []compare.Contender
 	for _, x := range arms {

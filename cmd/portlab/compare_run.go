@@ -16,7 +16,6 @@ import (
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/compare"
 	"github.com/portlab/portlab/lab/kernel"
-	"github.com/portlab/portlab/lab/load"
 	"github.com/portlab/portlab/report"
 )
 
@@ -44,7 +43,7 @@ func (r *comparing) run(ctx context.Context, t *lab.Trial) (*lab.Result, lab.Sam
 	if t.Driver, err = r.flags.driver(ctx, lab.PlanFor(t.Strategy, t.Plan, lab.Front{}, t.Vantage), marks...); err != nil {
 		return nil, nil, err
 	}
-	t.Prober = load.Prober(t.Plan.Protocol)
+	t.Prober = prober(t)
 	if len(t.Command) == 0 { // a run for a trait is repeated by the whole comparison
 		t.Command = r.single(t)
 	}

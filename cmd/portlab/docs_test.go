@@ -90,7 +90,11 @@ func accepted(t *testing.T, args []string) {
 	var out, errs bytes.Buffer
 	a := fakeApp(os.Getenv)
 	a.stdout, a.stderr = &out, &errs
-	switch args[0] {
+	what := args[0]
+	if slices.Contains(args, "--client-via") {
+		what = "" // nobody is to be called
+	}
+	switch what {
 	case "run":
 		args = append(args, "--dry-run")
 	case "explain", "list", "version", "completion":

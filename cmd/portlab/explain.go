@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -47,7 +48,7 @@ func (a *app) explainCommand() *cobra.Command {
 	}
 	f := a.addFleetFlags(c)
 	format := formatFlag(c)
-	c.RunE = func(c *cobra.Command, args []string) error {
+	c.RunE = func(c *cobra.Command, args []string) (err error) {
 		if err := oneOf("format", *format, formatText, formatJSON); err != nil {
 			return err
 		}
@@ -55,6 +56,11 @@ func (a *app) explainCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		remote, err := a.reach(c.Context(), &f.viaFlags, nil, t)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, remote.Close()) }()
 		passed, err := a.choose(c.Context(), t, f.runtime)
 		if err != nil {
 			return err
@@ -100,6 +106,9 @@ func writeExplanation(w io.Writer, t *lab.Trial, e *lab.Explanation) error {
 	about := t.Strategy.About()
 	fmt.Fprintf(out, "# %s: %s\n#\n", lab.FullName(t.Strategy), about.Summary)
 	fmt.Fprintf(out, "# A client at vantage %s dials %s.\n", t.Vantage, dialled(t, e))
+	if t.Place != nil {
+		fmt.Fprintf(out, "# It is on another machine, as by hand: %s %s\n", t.Place.Shell(), callFrom(t, e.Front))
+	}
 	for _, r := range e.Replicas {
 		if !r.Address.IsValid() {
 			fmt.Fprintf(out, "# Replica %s gets its address when it starts.\n", r.Instance)

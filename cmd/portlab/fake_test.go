@@ -100,6 +100,9 @@ func (r *fakeRuntime) Draft(_ context.Context, spec lab.FleetSpec) (lab.Blueprin
 		Shell: []string{"start replicas"}, Undo: []string{"stop replicas"},
 		LAN: []lab.LinkEnd{{Name: "eth0", Shell: "ip netns exec client"}, {Name: "lan0"}},
 	}
+	if spec.FrontAddress.IsValid() {
+		b.Front.Address, b.Facts.Client = spec.FrontAddress, spec.Client
+	}
 	b.Facts.SidecarListen = b.Front.Endpoints()
 	for i := range spec.Replicas {
 		at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 18, 0, byte(i + 2)}), 80)

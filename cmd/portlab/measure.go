@@ -45,6 +45,9 @@ func (a *app) measure(ctx context.Context, t *lab.Trial, out *output, f *runFlag
 			if err := give(res, samples); err != nil {
 				return err
 			}
+			if t.Fleet.FrontAddress.IsValid() && !f.quiet {
+				fmt.Fprintf(a.stderr, "from another machine, meanwhile: %s\n", callFrom(t, res.Front))
+			}
 			return a.hold(ctx, fleet, res.Run, f.quiet)
 		}
 	}

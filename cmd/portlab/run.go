@@ -9,7 +9,6 @@ import (
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/claim"
 	"github.com/portlab/portlab/lab/kernel"
-	"github.com/portlab/portlab/lab/load"
 )
 
 // runFlags are those of run.
@@ -60,7 +59,7 @@ Claims, for --claim:
 }
 
 // doRun checks all that was asked for before anything is touched.
-func (a *app) doRun(c *cobra.Command, strategy string, f *runFlags) error {
+func (a *app) doRun(c *cobra.Command, strategy string, f *runFlags) (err error) {
 	ctx := c.Context()
 	if err := errors.Join(f.resultFlags.check(), f.machineFlags.check()); err != nil {
 		return err
@@ -79,6 +78,11 @@ func (a *app) doRun(c *cobra.Command, strategy string, f *runFlags) error {
 	if t.Plan, err = f.resolve(c, t.Plan.Protocol); err != nil {
 		return err
 	}
+	remote, err := a.reach(ctx, &f.viaFlags, f.planFlags, t)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lab.Unclean(remote.Close())) }()
 	marks, err := kernel.RunEnv(t.Fleet.Run)
 	if err != nil {
 		return err
@@ -86,7 +90,7 @@ func (a *app) doRun(c *cobra.Command, strategy string, f *runFlags) error {
 	if t.Driver, err = f.driver(ctx, lab.PlanFor(t.Strategy, t.Plan, lab.Front{}, t.Vantage), marks...); err != nil {
 		return err
 	}
-	t.Prober = load.Prober(t.Plan.Protocol)
+	t.Prober = prober(t)
 	out, err := f.output(strategy, f.dryRun)
 	if err != nil {
 		return err
@@ -118,6 +122,9 @@ func (a *app) doRun(c *cobra.Command, strategy string, f *runFlags) error {
 		return a.explain(ctx, t, *f.format)
 	case a.outside(t.Runtime):
 		return a.handOver(ctx, t, passed)
+	}
+	if err := a.install(ctx, remote, f.quiet); err != nil {
+		return err
 	}
 	return a.measure(ctx, t, out, f)
 }

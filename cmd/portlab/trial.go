@@ -10,6 +10,7 @@ import (
 // explain share.
 type fleetFlags struct {
 	settingFlags
+	viaFlags
 	replicas     int
 	weights      []float64
 	port         uint16
@@ -27,6 +28,7 @@ type fleetFlags struct {
 func (a *app) addFleetFlags(c *cobra.Command) *fleetFlags {
 	f := &fleetFlags{}
 	f.settingFlags.add(c)
+	f.viaFlags.add(c)
 	c.Flags().IntVar(&f.replicas, "replicas", 2, "how many replicas")
 	c.Flags().Float64SliceVar(&f.weights, "weights", nil, "weights of the replicas, `W,W`, such as 3,1 (default equal)")
 	c.Flags().Lookup("weights").DefValue = "" // else help shows []
@@ -91,6 +93,10 @@ func (a *app) trial(strategy string, f *fleetFlags) (*lab.Trial, error) {
 	if err != nil {
 		return nil, err
 	}
+	front, err := f.front()
+	if err != nil {
+		return nil, err
+	}
 	if err := oneOf("runtime", f.runtime, a.runtimeWords()...); err != nil {
 		return nil, err
 	}
@@ -101,6 +107,7 @@ func (a *app) trial(strategy string, f *fleetFlags) (*lab.Trial, error) {
 	t := &lab.Trial{Strategy: s, Vantage: v, Plan: plan, Impairments: impairments, Fleet: lab.FleetSpec{
 		Run: lab.NewRunID(), Family: lab.Family(f.ip), Link: link, Replicas: f.replicas, Weights: f.weights,
 		Port: f.port, Image: f.image, ImagePort: f.imagePort, SidecarImage: f.sidecarImage,
+		FrontAddress: front,
 	}}
 	return t, t.Valid()
 }
