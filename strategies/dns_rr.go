@@ -1,14 +1,9 @@
 package strategies
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/netip"
-	"slices"
-	"syscall"
 
 	"github.com/portlab/portlab/lab"
-	"github.com/portlab/portlab/lab/step"
 )
 
 func init() { register(dnsRR{client: string(lab.GoClient), order: orderRotate}) }
@@ -25,8 +20,6 @@ const (
 )
 
 const (
-	// dnsName is the name: no name below test is anybody's (RFC 6761, 6.2).
-	dnsName = "web.portlab.test"
 	// dnsTTL is how long an answer may be kept.
 	dnsTTL = "30s"
 	// dnsPort is where the C library asks (resolv.conf(5)).
@@ -137,34 +130,10 @@ func (s dnsRR) server(front lab.Front) netip.AddrPort {
 	return netip.AddrPortFrom(front.Address, front.Port)
 }
 
-// namesConfig is the configuration of `portlab names`.
-type namesConfig struct {
-	Listen    []netip.AddrPort `json:"listen"`
-	Name      string           `json:"name"`
-	TTL       string           `json:"ttl"`
-	Order     string           `json:"order"`
-	Addresses []netip.Addr     `json:"addresses"`
-}
-
 func (s dnsRR) Steps(f lab.Facts, front lab.Front, to []lab.Replica) ([]lab.Step, error) {
-	if len(to) == 0 {
-		return nil, errNoReplica
-	}
-	c := namesConfig{Listen: []netip.AddrPort{s.server(front)}, Name: dnsName + ".", TTL: dnsTTL, Order: s.order}
-	for _, r := range to {
-		if r.Address.Port() != to[0].Address.Port() {
-			return nil, lab.Usagef("a name leads to addresses and not to ports: replicas at %s and %s cannot share one", to[0].Address, r.Address)
-		}
-		c.Addresses = append(c.Addresses, r.Address.Addr())
-	}
-	text, err := json.MarshalIndent(c, "", "  ")
+	server, err := names{sidecar: "names-" + string(f.Run), at: s.server(front), ttl: dnsTTL, order: s.order}.step(to)
 	if err != nil {
-		return nil, fmt.Errorf("the name server's configuration: %w", err)
+		return nil, err
 	}
-	return slices.Concat(admitClient(f, to), []lab.Step{step.Sidecar{Sidecar: lab.Sidecar{
-		Name: "names-" + string(f.Run), Program: "portlab", OnHost: true, Transport: "udp",
-		Args:         []string{"names", "--config", lab.SidecarDir + "/names.json"},
-		Files:        map[string]string{"names.json": string(text) + "\n"},
-		ReloadSignal: syscall.SIGHUP,
-	}}}), nil
+	return append(admitClient(f, to), server), nil
 }

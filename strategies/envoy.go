@@ -13,7 +13,7 @@ import (
 func init() { register(envoy{}) }
 
 // envoy is the proxy of that name, whose replicas come from a file that it
-// watches.
+// watches, or are the addresses of a name.
 type envoy struct{ settings settings }
 
 // The option of envoy that says how it learns of replicas, and its values.
@@ -30,7 +30,7 @@ func (envoy) Options() []lab.Option {
 		{Name: mode, Values: []string{modeHTTP, modeTCP}, Meaning: "http reads requests; tcp copies the bytes of connections"},
 		methodOption(allMethods...),
 		{Name: checks, Values: []string{on, off}, Meaning: "whether each replica is asked twice a second if it is well"},
-		{Name: discovery, Values: []string{discoveryEDS, discoveryStrictDNS}, Meaning: "eds reads the replicas from a file of endpoints; strict-dns has a cluster of that type, from a file of clusters"},
+		{Name: discovery, Values: []string{discoveryEDS, discoveryStrictDNS}, Meaning: "eds reads the replicas from a file of endpoints; strict-dns asks a name server for a name, five times a second"},
 	}
 }
 
@@ -42,7 +42,7 @@ func (e envoy) has(option, value string) bool { return e.Settings()[option] == v
 
 func (e envoy) About() lab.About {
 	a := lab.About{
-		Summary: "Envoy as a reverse proxy, whose replicas come from a file that it watches",
+		Summary: "Envoy as a reverse proxy, whose replicas come from " + e.source(),
 		Path: []string{
 			"The front leads to Envoy, one of whose two workers accepts the connection and reads the request.",
 			"The worker picks a replica among those that are well, and sends the request over a connection to it that may have been used before.",
@@ -61,7 +61,7 @@ func (e envoy) About() lab.About {
 		},
 	}
 	if e.has(mode, modeTCP) {
-		a.Summary = "Envoy as a proxy of layer 4, whose replicas come from a file that it watches"
+		a.Summary = "Envoy as a proxy of layer 4, whose replicas come from " + e.source()
 		a.Path = []string{
 			"The front leads to Envoy, one of whose two workers accepts the connection.",
 			"The worker picks a replica among those that are well, connects to it, and copies bytes both ways.",
@@ -74,12 +74,10 @@ func (e envoy) About() lab.About {
 	}
 	a.Caveats = append(a.Caveats,
 		"Each worker keeps a turn of its own, so that counts may be as far apart as there are workers.",
-		"Envoy sees a file that is moved to where the old one was; one that is written in place it does not see.",
-		"With discovery=strict-dns the cluster has addresses where names would stand, since neither runtime gives the host a name server: Envoy takes them as names that are known.",
 		"With method=leastconn it takes the less busy of two replicas drawn at random (LEAST_REQUEST).",
 		hashIsOfAddress, "The hash goes by a ring of 1,024 points or more: a replica more or fewer moves few clients, and shares are only roughly even.",
-		"Weights must be whole numbers; random choice does not follow them.",
 	)
+	a.Caveats = append(a.Caveats, e.sourceCaveats()...)
 	return a
 }
 
@@ -100,26 +98,26 @@ func (envoy) Weighted() {}
 // Workers is two, each with a turn of its own.
 func (envoy) Workers() int { return 2 }
 
-// Trails covers the way from the file by inotify(7) to the workers; with a strict
-// DNS cluster, the new one first checks its replicas.
+// Trails covers the way from the file by inotify(7) to the workers; with a name,
+// the time until it is asked for again.
 func (envoy) Trails() time.Duration { return time.Second }
 
 func (e envoy) Steps(f lab.Facts, _ lab.Front, to []lab.Replica) ([]lab.Step, error) {
 	if err := canProxy(f, to); err != nil {
 		return nil, err
 	}
+	if e.byName() {
+		return e.stepsByName(f, to)
+	}
 	endpoints, err := e.endpoints(to)
 	if err != nil {
 		return nil, err
 	}
-	files := map[string]string{"envoy.yaml": e.bootstrap(f)}
-	if e.has(discovery, discoveryEDS) {
-		files["eds.yaml"] = "resources:\n- \"@type\": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment\n" + indent(2, endpoints)
-	} else {
-		files["cds.yaml"] = "resources:\n- \"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster\n" +
-			indent(2, e.cluster()+"type: STRICT_DNS\nload_assignment:\n"+indent(2, endpoints))
-	}
-	return []lab.Step{step.Sidecar{Sidecar: e.sidecar(files)}}, nil
+	cluster := "type: EDS\neds_cluster_config:\n  eds_config:\n" + indent(4, envoyWatched("eds.yaml"))
+	return []lab.Step{step.Sidecar{Sidecar: e.sidecar(map[string]string{
+		"envoy.yaml": e.bootstrap(f, cluster),
+		"eds.yaml":   "resources:\n- \"@type\": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment\n" + indent(2, endpoints),
+	})}}, nil
 }
 
 func (envoy) sidecar(files map[string]string) lab.Sidecar {
@@ -183,21 +181,16 @@ health_checks:
   ` + kind + "\n"
 }
 
-// bootstrap is what Envoy starts with.
-func (e envoy) bootstrap(f lab.Facts) string {
+// bootstrap is what Envoy starts with; discovery is the part of the cluster
+// that says how it learns of replicas.
+func (e envoy) bootstrap(f lab.Facts, discovery string) string {
 	var b strings.Builder
-	b.WriteString("node: {id: portlab, cluster: portlab}\n")
-	if e.has(discovery, discoveryStrictDNS) {
-		b.WriteString("dynamic_resources:\n  cds_config:\n" + indent(4, envoyWatched("cds.yaml")))
-	}
-	b.WriteString("static_resources:\n  listeners:\n")
+	b.WriteString("node: {id: portlab, cluster: portlab}\nstatic_resources:\n  listeners:\n")
 	for i, a := range f.SidecarListen {
 		fmt.Fprintf(&b, "  - name: front-%d\n    address: %s\n    filter_chains:\n    - filters:\n", i+1, envoyAddress(a.Addr().String(), a.Port()))
 		b.WriteString(indent(6, e.filter()))
 	}
-	if e.has(discovery, discoveryEDS) {
-		b.WriteString("  clusters:\n  - type: EDS\n    eds_cluster_config:\n      eds_config:\n" + indent(8, envoyWatched("eds.yaml")) + indent(4, e.cluster()))
-	}
+	b.WriteString("  clusters:\n  -" + indent(4, e.cluster()+discovery)[3:])
 	return b.String()
 }
 
@@ -226,10 +219,6 @@ func (e envoy) filter() string {
 	if e.has(lab.Method, lab.MethodHash) {
 		hash = "            hash_policy: [{connection_properties: {source_ip: true}}]\n"
 	}
-	known := ""
-	if e.has(discovery, discoveryStrictDNS) {
-		known = "\n      validate_clusters: false # it is in a file that is read later"
-	}
 	return `- name: envoy.filters.network.http_connection_manager
   typed_config:
     "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
@@ -239,7 +228,7 @@ func (e envoy) filter() string {
     http_filters:
     - name: envoy.filters.http.router
       typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
-    route_config:` + known + `
+    route_config:
       virtual_hosts:
       - name: all
         domains: ["*"]
