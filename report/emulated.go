@@ -18,6 +18,15 @@ func timed(e lab.Environment, name string) string {
 	return name + ", " + emulated
 }
 
+// axis is the name of an axis of time or rate, in short where the word has to find
+// room on it: a plot for a telephone is narrow, and a panel is low.
+func axis(e lab.Environment, name, short string) string {
+	if e.Emulated {
+		name = short
+	}
+	return timed(e, name)
+}
+
 // timed is the name of values of a metric.
 func (d *digest) timed(m compare.Metric, name string) string {
 	if !m.HardwareBound() {

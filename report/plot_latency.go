@@ -26,7 +26,7 @@ func plotLatency(r *lab.Result, samples lab.Samples) (picture, error) {
 
 func latencyChart(f frame, e lab.Environment, curves []curve) (*chart, error) {
 	c := newChart(f, "Latency of the answered requests",
-		timed(e, "latency from the due time (ms, log scale)"), "requests answered within (%)")
+		axis(e, "latency from the due time (ms, log scale)", "latency (ms, log scale)"), "requests answered within (%)")
 	c.grid(true, true)
 	lo, hi := time.Duration(math.MaxInt64), time.Duration(0)
 	for _, cv := range curves {

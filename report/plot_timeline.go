@@ -18,7 +18,9 @@ import (
 var palePeach = color.RGBA{R: 252, G: 224, B: 206, A: 255}
 
 // timeAxis is the name of the horizontal axis.
-func timeAxis(e lab.Environment) string { return timed(e, "time at which requests were due (s)") }
+func timeAxis(e lab.Environment) string {
+	return axis(e, "time at which requests were due (s)", "time due (s)")
+}
 
 // faultColors tell classes of faults apart.
 var faultColors = []color.Color{vermilion, purple, black, orange, green, skyBlue, grey, blue}
@@ -45,7 +47,7 @@ func plotTimeline(r *lab.Result, samples lab.Samples) (picture, error) {
 
 // rateChart shows requests a second, answered and failed by class.
 func rateChart(f frame, t *timeline, r *lab.Result) (*chart, error) {
-	c := newChart(f, "Requests over time", timeAxis(r.Environment), timed(r.Environment, "requests due (1/s)"))
+	c := newChart(f, "Requests over time", timeAxis(r.Environment), axis(r.Environment, "requests due (1/s)", "due (1/s)"))
 	c.faultTimes(t)
 	c.grid(false, true)
 	most := 0
@@ -88,7 +90,7 @@ func (t *timeline) rates(n func(slice) int) plotter.XYs {
 
 // overTimeChart shows quantiles of the latency.
 func overTimeChart(f frame, t *timeline, e lab.Environment) (*chart, error) {
-	c := newChart(f, "", timeAxis(e), timed(e, "latency (ms, log scale)"))
+	c := newChart(f, "", timeAxis(e), axis(e, "latency (ms, log scale)", "latency (ms)"))
 	c.faultTimes(t)
 	c.grid(false, true)
 	for i, q := range []struct {
