@@ -139,7 +139,7 @@ func (m *farMachine) link(t *testing.T) {
 func (m *farMachine) serve(t *testing.T, sshd, config string) {
 	t.Helper()
 	var log bytes.Buffer
-	c := exec.Command("unshare", "--mount", "sh", "-c", `mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && exec "$@"`,
+	c := exec.Command("unshare", "--mount", "sh", "-c", `mount -t tmpfs none /run && mkdir -m 755 /run/sshd && exec "$@"`,
 		"sh", sshd, "-D", "-e", "-f", config)
 	c.Stdout, c.Stderr = &log, &log
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What runs on another machine from which load is offered ([Remote]) as long as
 # its standard input is open: it says what machine it is, has a copy of portlab
 # made unless it has the very same program, and takes the copy away at the end,
