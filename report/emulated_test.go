@@ -17,10 +17,9 @@ import (
 // alone, where such a figure stands without the word beside it: each piece of text
 // that differs must have it, or be under a heading that has it.
 type figures struct {
-	t       *testing.T
-	name    string
-	differ  int // pieces of text
-	heading []string
+	t      *testing.T
+	name   string
+	differ int // pieces of text
 }
 
 func (f *figures) compare(a, b, heading string) {

@@ -14,17 +14,17 @@ import (
 func TestOnlyClaimsOnTimeAreNotJudgedOnAnEmulatedMachine(t *testing.T) {
 	for _, c := range everyClaim(t) {
 		e := evidence(lab.Random, equal(2), answers(shuffled(1, 158, 142)))
-		real := judge(t, c, e)
+		hardware := judge(t, c, e)
 		e.Emulated = true
 		emulated := judge(t, c, e)
 		if !strings.Contains(c.Name(), "latency") {
-			if diff := cmp.Diff(real, emulated); diff != "" {
-				t.Errorf("%s (-real +emulated):\n%s", c.Name(), diff)
+			if diff := cmp.Diff(hardware, emulated); diff != "" {
+				t.Errorf("%s (-hardware +emulated):\n%s", c.Name(), diff)
 			}
 			continue
 		}
-		if real.Outcome == lab.Unsupported || emulated.Outcome != lab.Unsupported || emulated.PValue != nil {
-			t.Errorf("%s: %s, and emulated %+v", c.Name(), real.Outcome, emulated)
+		if hardware.Outcome == lab.Unsupported || emulated.Outcome != lab.Unsupported || emulated.PValue != nil {
+			t.Errorf("%s: %s, and emulated %+v", c.Name(), hardware.Outcome, emulated)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func thisMachine() machine {
 // signatures of hypervisors, in the words of systemd-detect-virt(1).
 var signatures = map[string]string{
 	"KVMKVMKVM": "kvm", tcgSignature: "qemu", "VMwareVMware": "vmware", "Microsoft Hv": "microsoft",
-	"XenVMMXenVMM": "xen", "VBoxVBoxVBox": "oracle", " lrpepyh  vr": "parallels", "bhyve bhyve ": "bhyve",
+	"XenVMMXenVMM": "xen", "VBoxVBoxVBox": "oracle",
 }
 
 // dmiNames begin a product's or a vendor's name, in the same words. The product
