@@ -3,6 +3,7 @@ package scenarios_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/portlab/portlab/lab"
+	"github.com/portlab/portlab/lab/compare"
 	"github.com/portlab/portlab/lab/labtest"
 )
 
@@ -62,6 +64,44 @@ func TestAnotherMachineCallsTheFront(t *testing.T) {
 				t.Errorf("the machine is not as it was before:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestComparisonFromAnotherMachine has one connection for all of its runs, and
+// leaves out the baselines that only this machine can call.
+func TestComparisonFromAnotherMachine(t *testing.T) {
+	bench(t, "docker")
+	m := newFarMachine(t)
+	before := snapshot(t)
+	p := start(t, m.env, fromFar("compare", "dnat", "docker-publish", "--rounds", "2", "--requests", "100", "--format", "json")...)
+	if got := p.status(t); got != 0 {
+		t.Fatalf("exit status %d\n%s", got, p.stderr.String())
+	}
+	var c compare.Comparison
+	if err := json.Unmarshal([]byte(p.stdout.String()), &c); err != nil {
+		t.Fatal(err)
+	}
+	taking := map[string]bool{}
+	for _, arm := range c.Arms {
+		taking[arm.Name] = arm.Absent == ""
+		if !taking[arm.Name] && !strings.Contains(arm.Absent, "only this machine knows a way") {
+			t.Errorf("%s is left out since %s", arm.Name, arm.Absent)
+		}
+	}
+	if want := map[string]bool{"client-side": false, "direct": false, "dnat": true, "docker-publish": true}; !maps.Equal(taking, want) {
+		t.Errorf("the arms are %v, want %v", taking, want)
+	}
+	for _, round := range c.Rounds {
+		if len(round.Runs) != 2 {
+			t.Errorf("round %d has %d runs, want 2", round.Number, len(round.Runs))
+		}
+	}
+	if len(c.Rounds) != 2 || !strings.Contains(strings.Join(c.Environment.Notes, "\n"), "The client had a network of its own") {
+		t.Errorf("%d rounds in %+v", len(c.Rounds), c.Environment)
+	}
+	m.left(t)
+	if diff := before.Diff(snapshot(t)); diff != "" {
+		t.Errorf("the machine is not as it was before:\n%s", diff)
 	}
 }
 
