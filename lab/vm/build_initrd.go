@@ -10,6 +10,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"github.com/portlab/portlab/lab"
 )
 
 // bootModules are the modules that a tiny image loads when it starts, as
@@ -46,10 +48,12 @@ func (b *builder) modulesFor(ctx context.Context, t *moduleTree, boot, spare []s
 	if err != nil {
 		return nil, err
 	}
-	if len(chosen) == 0 {
-		return nil, fmt.Errorf("%s has none of the modules of a machine", t.dir)
+	if b.cfg.Kernel != "" && len(chosen) == 0 {
+		return nil, lab.Usagef("%s has none of the modules of a machine", t.dir)
 	}
-	b.image.Release = chosen[0].release
+	if b.cfg.Kernel != "" {
+		b.image.Release = chosen[0].release
+	}
 	return chosen, nil
 }
 

@@ -116,14 +116,14 @@ func (b *builder) takeKernel() (*moduleTree, error) {
 	if len(kernels) != 1 {
 		return nil, fmt.Errorf("the packages have %d kernels, not one: %v", len(kernels), kernels)
 	}
-	release := strings.TrimPrefix(path.Base(kernels[0]), "vmlinuz-")
+	b.image.Release = strings.TrimPrefix(path.Base(kernels[0]), "vmlinuz-")
 	if err := os.Rename(filepath.Join(b.dir, "root", kernels[0]), b.image.Kernel); err != nil {
 		return nil, err
 	}
 	if err := b.root.RemoveAll("boot"); err != nil {
 		return nil, err
 	}
-	return readModules(filepath.Join(b.dir, "root/usr/lib/modules", release))
+	return readModules(filepath.Join(b.dir, "root/usr/lib/modules", b.image.Release))
 }
 
 // finish writes down what the image is.

@@ -38,9 +38,6 @@ func writeDisk(ctx context.Context, disk, dir string) error {
 // ownByRoot makes root the owner of all files on a disk, which mke2fs has given
 // to whoever had them in the folder.
 func ownByRoot(ctx context.Context, disk, dir string) error {
-	if os.Getuid() == 0 {
-		return nil
-	}
 	// Beside the folder, it goes with what else the build leaves.
 	script, err := os.Create(dir + ".owners")
 	if err != nil {
