@@ -14,6 +14,8 @@ import (
 
 // lastWords is how long a drain waits for a request on connections that carry
 // none. A client may just be sending one, and closing under it would lose it.
+// And net/http calls a connection of HTTP/2 idle when it has made the last frame
+// of an answer, which it sends a little later.
 const lastWords = 250 * time.Millisecond
 
 // drainer serves, and ends in such a way that no request is lost. It does not
@@ -24,24 +26,28 @@ type drainer struct {
 	mu       sync.Mutex
 	states   map[io.Closer]http.ConnState // of open connections
 	active   int                          // connections with a request under way, and datagrams
+	last     time.Time                    // when that changed
 	over     bool                         // no connection is adopted any more
+	until    time.Time                    // the drain may last, once there is one
 	adopted  sync.WaitGroup               // connections that net/http has given away
 }
 
 // serve answers on all sockets until ctx ends, and then drains: it calls told,
 // closes the listeners, answers the datagrams that have come, answers with
 // "Connection: close" what is under way and what still comes on open
-// connections, and closes these once nothing is under way, but not before
-// lastWords have passed. After timeout they are closed in any case; if that
-// cuts off a request, it is an error. When serve returns, nothing is open.
+// connections, and closes these once nothing has been under way for
+// lastWords. A client of HTTP/2 closes first, if it does so within
+// maxParting. After timeout they are closed in any case; if that cuts off a
+// request, it is an error. When serve returns, nothing is open.
 func (d *drainer) serve(ctx context.Context, s *http.Server, on sockets, timeout time.Duration, told func()) error {
 	d.states = make(map[io.Closer]http.ConnState)
 	s.ConnState = func(c net.Conn, now http.ConnState) { d.track(c, now) }
+	s.ConnContext = withParting(s.ConnContext)
 	s.Handler = d.closing(s.Handler)
 	failed := make(chan error, len(on.streams)+len(on.datagrams))
 	var taking sync.WaitGroup
 	for _, l := range on.streams {
-		taking.Go(func() { failed <- fmt.Errorf("accept connections: %w", s.Serve(l)) })
+		taking.Go(func() { failed <- fmt.Errorf("accept connections: %w", s.Serve(partingListener{l, d})) })
 	}
 	for _, u := range on.datagrams {
 		taking.Go(func() { failed <- fmt.Errorf("receive datagrams: %w", u.serve(&d.draining)) })
@@ -50,9 +56,9 @@ func (d *drainer) serve(ctx context.Context, s *http.Server, on sockets, timeout
 	select {
 	case err = <-failed:
 		timeout = 0
-		d.draining.Store(true)
+		d.begins(timeout)
 	case <-ctx.Done():
-		d.draining.Store(true)
+		d.begins(timeout)
 		told()
 	}
 	for _, u := range on.datagrams {
@@ -67,19 +73,37 @@ func (d *drainer) serve(ctx context.Context, s *http.Server, on sockets, timeout
 	return errors.Join(err, s.Close(), closeAll(on.datagrams))
 }
 
+// begins has the drain begin, which ends after timeout.
+func (d *drainer) begins(timeout time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.until = time.Now().Add(timeout)
+	d.draining.Store(true)
+}
+
+// left is how long the client of a connection that ends may take to close it.
+func (d *drainer) left() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.until.IsZero() {
+		return maxParting
+	}
+	return min(maxParting, time.Until(d.until))
+}
+
 // track follows the states of connections.
 func (d *drainer) track(c io.Closer, now http.ConnState) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.states[c] == http.StateActive {
-		d.active--
+		d.change(-1)
 	}
 	switch now {
 	case http.StateClosed, http.StateHijacked:
 		delete(d.states, c)
 		return
 	case http.StateActive:
-		d.active++
+		d.change(1)
 	}
 	d.states[c] = now
 }
@@ -107,7 +131,13 @@ func (d *drainer) end()   { d.add(-1) }
 func (d *drainer) add(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.change(n)
+}
+
+// change counts; the lock is held.
+func (d *drainer) change(n int) {
 	d.active += n
+	d.last = time.Now()
 }
 
 // wait returns when the connections may be closed, and how many of them carry
@@ -116,10 +146,10 @@ func (d *drainer) wait(timeout time.Duration) int {
 	const pause = 2 * time.Millisecond // of polling, as Shutdown polls
 	for begun := time.Now(); ; time.Sleep(pause) {
 		d.mu.Lock()
-		active, open := d.active, len(d.states)
+		active, open, quiet := d.active, len(d.states), time.Since(d.last)
 		d.mu.Unlock()
 		waited := time.Since(begun)
-		if open+active == 0 || waited >= timeout || active == 0 && waited >= lastWords {
+		if open+active == 0 || waited >= timeout || active == 0 && min(waited, quiet) >= lastWords {
 			return active
 		}
 	}
@@ -141,6 +171,7 @@ func (d *drainer) part() {
 // closing has answers close their connections from the drain on.
 func (d *drainer) closing(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mark(r)
 		next.ServeHTTP(&closingWriter{w, d}, r)
 	})
 }

@@ -35,6 +35,7 @@ type lineConn struct {
 	net.Conn
 	s      *Server
 	c      *connection // set before the first Read
+	known  io.Closer   // as which the drainer knows it; set with c
 	looked bool
 	ahead  []byte // bytes of HTTP that were looked at
 }
@@ -57,6 +58,9 @@ func (l *lineConn) Read(p []byte) (int, error) {
 	}
 	return l.Conn.Read(p)
 }
+
+// CloseWrite ends the way to the client alone.
+func (l *lineConn) CloseWrite() error { return closeWrite(l.Conn) }
 
 // look reads until it is clear whether a line begins. The deadline is
 // net/http's, for a header.
@@ -87,27 +91,15 @@ func (l *lineConn) lines() error {
 		if broken != nil && !errors.Is(broken, bufio.ErrBufferFull) {
 			return broken
 		}
-		l.s.drainer.track(l, http.StateActive)
+		l.s.drainer.track(l.known, http.StateActive)
 		err := l.s.answer(l.s.serving, out, l.c, r)
 		if err = errors.Join(err, out.Flush()); err != nil {
 			return err
 		}
 		if r.last || broken != nil || l.s.drainer.draining.Load() && in.Buffered() == 0 {
-			return l.part()
+			part(l.Conn, lastWords)
+			return io.EOF
 		}
-		l.s.drainer.track(l, http.StateIdle)
+		l.s.drainer.track(l.known, http.StateIdle)
 	}
-}
-
-// part closes in such a way that the last answer arrives: a close with bytes
-// unread would reset the connection (RFC 9293, 3.6), and the answer with it.
-func (l *lineConn) part() error {
-	if half, ok := l.Conn.(*net.TCPConn); ok {
-		_ = half.CloseWrite() // it is closed soon in any case
-	}
-	if err := l.SetReadDeadline(time.Now().Add(lastWords)); err != nil {
-		return err
-	}
-	_, _ = io.Copy(io.Discard, l.Conn)
-	return io.EOF
 }

@@ -106,7 +106,8 @@ func (s *Server) Addresses() []netip.AddrPort { return s.addresses }
 // receive datagrams, answers what is under way with "Connection: close" (over
 // HTTP/2 with GOAWAY, over WebSocket with a close after the answer, over TCP with
 // its end), and returns nil, or an error if requests were cut off after
-// [Config.DrainTimeout]. Where clients keep connections on which nothing is
+// [Config.DrainTimeout]. A client of HTTP/2 may read all of its answers first,
+// within some seconds. Where clients keep connections on which nothing is
 // under way, the drain takes a quarter of a second, so that a request that is
 // just being sent is answered too.
 func (s *Server) Serve(ctx context.Context) error {
@@ -154,7 +155,7 @@ type connectionKey struct{}
 func (s *Server) number(ctx context.Context, conn net.Conn) context.Context {
 	c := &connection{conn: conn, number: s.count(), client: addressOf(conn.RemoteAddr())}
 	if l, ok := conn.(*lineConn); ok {
-		l.c = c
+		l.c, l.known = c, ctx.Value(partingKey{}).(*partingConn)
 	}
 	return context.WithValue(ctx, connectionKey{}, c)
 }
