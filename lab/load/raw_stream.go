@@ -146,9 +146,20 @@ func (t *streams) open(x int32) {
 		t.metItself(c)
 		return
 	case err == 0 || err == unix.EAGAIN:
-		t.stands(s, stood)
+		t.stands(s, stoodAt(stood, t.loop.job.now()))
 	}
 	t.await(c, err)
+}
+
+// stoodAt is since when a connection stands on which something could be sent,
+// between these two times: since the first, to which the sending adds nothing.
+// But a client that was interrupted in between may have slept through the
+// handshake, on a way that is not short.
+func stoodAt(before, after time.Duration) time.Duration {
+	if after-before > lab.LateAfter {
+		return after
+	}
+	return before
 }
 
 // dial starts to connect. It names the call that failed.
