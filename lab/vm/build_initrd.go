@@ -37,9 +37,9 @@ var spareModules = []string{
 	"overlay", "udp_diag", "unix_diag",
 }
 
-// diskModules are those without which there is no disk and no way to the host;
-// the disk has the others.
-var diskModules = []string{"virtio_pci", "virtio_blk", "virtio_console", "ext4"}
+// diskModules are those without which there is no disk, no way to the host and
+// no network; the disk has the others.
+var diskModules = []string{"virtio_pci", "virtio_blk", "virtio_console", "virtio_net", "ext4"}
 
 // modulesFor chooses the modules that are loaded at the start, then those that
 // are loaded on demand, and notes what they say of the kernel.
