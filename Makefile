@@ -36,7 +36,7 @@ export PORTLAB_KUBE_PROXY ?= $(wildcard $(BIN)/kube-proxy)
 export BENCHSTAT ?= $(wildcard $(BIN)/benchstat)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build engine tools traefik race fuzz bench bench-peers bench-million lint vet fmt shellcheck image clean
+.PHONY: help run test build engine tools traefik race fuzz bench bench-peers bench-million lint vet fmt shellcheck vm image clean
 
 help: ## list what can be made
 	@echo 'make TARGET, where TARGET is one of'
@@ -102,6 +102,13 @@ fmt: ## check that gofmt would change nothing
 
 shellcheck: ## check the scripts, if shellcheck is installed
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/*; else echo 'shellcheck is not installed: the scripts were not checked'; fi
+
+# Of two releases, for two kernels. What is there is kept.
+vm: build ## make the images of virtual machines, tiny and docker, that are not there, and install QEMU: fetches some 250 MB, once
+	@.ci/setup xz depmod mke2fs debugfs qemu-system-$$(uname -m)
+	$(BIN)/portlab vm build tiny --if-missing
+	$(BIN)/portlab vm build tiny --suite trixie --if-missing
+	$(BIN)/portlab vm build docker --suite trixie --if-missing
 
 image: build ## make an image of the replica, FROM scratch, and load it into the engine as portlab/http_server
 	tar -C $(BIN) -cf $(BIN)/http_server.tar portlab

@@ -15,6 +15,7 @@ type vmBuildFlags struct {
 	suite           string
 	with            []string
 	kernel, modules string
+	missing         bool
 	quiet           bool
 	format, color   *string
 }
@@ -37,13 +38,19 @@ does so. It needs no root: packages are unpacked, and nothing is installed.`,
   portlab vm build docker --suite trixie
   portlab vm build tiny --with haproxy,nginx
   portlab vm build tiny --kernel /boot/vmlinuz --modules /lib/modules/6.12.0`,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return exactly("KIND")(c, args)
+		},
 	}
 	f := &vmBuildFlags{}
 	c.Flags().StringVar(&f.suite, "suite", "", "Debian's `SUITE`, which decides the kernel: bookworm has 6.1, trixie 6.12 (default: this machine's)")
 	c.Flags().StringSliceVar(&f.with, "with", nil, "further packages, with what they need: `PACKAGE,...`")
 	c.Flags().StringVar(&f.kernel, "kernel", "", "a kernel's `FILE`, instead of the suite's, with --modules; for tiny")
 	c.Flags().StringVar(&f.modules, "modules", "", "the `FOLDER` of that kernel's modules, such as /lib/modules/RELEASE")
+	c.Flags().BoolVar(&f.missing, "if-missing", false, "keep an image of that name that has these packages, and fetch nothing")
 	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "say nothing on the way")
 	f.format, f.color = formatFlag(c), colorFlag(c)
 	c.ValidArgs = kinds()
@@ -76,7 +83,7 @@ func (a *app) vmBuild(ctx context.Context, kind vm.Kind, f *vmBuildFlags) error 
 	begun := time.Now()
 	display := a.newDisplay(f.quiet, *f.color)
 	image, err := vm.Build(ctx, vm.BuildConfig{
-		Dir: dir, Kind: kind, Suite: f.suite, With: f.with, Kernel: f.kernel, Modules: f.modules, Watch: display.event,
+		Dir: dir, Kind: kind, Suite: f.suite, With: f.with, Kernel: f.kernel, Modules: f.modules, Missing: f.missing, Watch: display.event,
 	})
 	display.end(err == nil)
 	if err != nil {
@@ -85,8 +92,12 @@ func (a *app) vmBuild(ctx context.Context, kind vm.Kind, f *vmBuildFlags) error 
 	if *f.format == formatJSON {
 		return printJSON(a.stdout, listImages(dir, []vm.Image{image}))
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s: Linux %s, %s, %d packages, built in %s: %s\n",
-		image.Name, image.Release, megabytes(image.Bytes), len(image.Packages), short(time.Since(begun)), image.Dir)
+	how := "built in " + short(time.Since(begun).Round(time.Second))
+	if image.Built.Before(begun.Truncate(time.Second)) { // the image's time is in whole seconds
+		how = "built " + image.Built.Local().Format(time.DateTime)
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s: Linux %s, %s, %d packages, %s: %s\n",
+		image.Name, image.Release, megabytes(image.Bytes), len(image.Packages), how, image.Dir)
 	return err
 }
 

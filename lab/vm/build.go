@@ -36,6 +36,10 @@ type BuildConfig struct {
 	// none; for a [Tiny] image alone.
 	Kernel, Modules string
 
+	// Missing builds only what is not there: an image of the name that has these
+	// packages is returned as it is. Not with a kernel of one's own.
+	Missing bool
+
 	Watch func(lab.Event) // is told what is being done; nil: nobody
 }
 
@@ -63,6 +67,9 @@ func Build(ctx context.Context, cfg BuildConfig) (Image, error) {
 	}
 	if cfg.Suite == "" {
 		cfg.Suite = d.codename
+	}
+	if i, err := Find(cfg.Dir, cfg.name("")); cfg.Missing && err == nil && i.hasAll(cfg.With) {
+		return i, nil
 	}
 	if err := cfg.programs(); err != nil {
 		return Image{}, err
@@ -93,6 +100,8 @@ func (cfg BuildConfig) check() error {
 		return &lab.UnsupportedError{What: "an image for " + cfg.Arch, Reason: "images are made for amd64 and arm64"}
 	case (cfg.Kernel == "") != (cfg.Modules == ""):
 		return lab.Usagef("a kernel and the folder of its modules go together: give both")
+	case cfg.Missing && cfg.Kernel != "":
+		return lab.Usagef("whether an image with a kernel of one's own is missing shows only when it is built")
 	case cfg.Kernel != "" && cfg.Kind != Tiny:
 		return lab.Usagef("a kernel of one's own is for an image of kind %s", Tiny)
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/portlab/portlab/lab"
@@ -123,6 +124,16 @@ func (i Image) usable() error {
 		}
 	}
 	return nil
+}
+
+// hasAll says whether the image has all these packages.
+func (i Image) hasAll(names []string) bool {
+	for _, n := range names {
+		if !slices.ContainsFunc(i.Packages, func(p Package) bool { return p.Name == n }) {
+			return false
+		}
+	}
+	return true
 }
 
 func (i Image) unsupported(reason string) error {
