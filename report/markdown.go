@@ -61,6 +61,9 @@ func (p *page) question(r *lab.Result) {
 		g.add("workers that keep a turn", whole(r.Workers))
 	}
 	g.add("runtime, vantage", cell(fmt.Sprintf("%s, %s (%s)", r.Runtime, r.Vantage, standsAt(r.Vantage))))
+	if s := impairedPath(r); s != "" {
+		g.add("path to the client", cell(s))
+	}
 	g.add("front", cell(frontOf(r)))
 	if r.Image != "" {
 		g.add("server", cell(r.Image))

@@ -175,6 +175,9 @@ func (t *terminal) facts(r *lab.Result) {
 		t.line("  faults          none")
 	}
 	t.wrapped("  client address  ", addressSeen(r.ClientAddress))
+	if s := impairedPath(r); s != "" {
+		t.wrapped("  path            ", s)
+	}
 	if s := costs(r); s != "" {
 		t.wrapped("  cost            ", s)
 	}

@@ -66,6 +66,3 @@ func Article() []Scenario {
 		},
 	}
 }
-
-// All lists every scenario.
-func All() []Scenario { return Article() }

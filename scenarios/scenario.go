@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/portlab/portlab/lab"
@@ -22,6 +23,9 @@ type Scenario struct {
 	Trials    []Trial
 }
 
+// All lists every scenario.
+func All() []Scenario { return slices.Concat(Article(), Netem()) }
+
 // Trial is one trial of a scenario, and what must become of its claims.
 type Trial struct {
 	Strategy string
@@ -29,8 +33,13 @@ type Trial struct {
 	Family   lab.Family // the IP version; zero: IPv4
 	Replicas int
 	Requests int // each on a connection of its own
-	Weights  []float64
-	Expect   []Expectation
+	// Concurrency is how many of them are made at a time; 0: one.
+	Concurrency int
+	// Impair is what the path between the external client and the host does to
+	// packets, in the words of [lab.ParseImpairment]; empty: nothing.
+	Impair  string
+	Weights []float64
+	Expect  []Expectation
 }
 
 // Expectation is a claim, in the words of [claim.Parse], and what must become
@@ -64,10 +73,15 @@ func (b Bench) Trial(t Trial) (*lab.Trial, error) {
 		}
 		claims = append(claims, c)
 	}
+	path, err := t.path()
+	if err != nil {
+		return nil, err
+	}
 	return &lab.Trial{
-		Strategy: s, Runtime: b.Runtime, Vantage: t.Vantage, Driver: b.Driver,
+		Impairments: path,
+		Strategy:    s, Runtime: b.Runtime, Vantage: t.Vantage, Driver: b.Driver,
 		Fleet:  lab.FleetSpec{Run: lab.NewRunID(), Family: t.Family, Replicas: t.Replicas, Weights: t.Weights},
-		Plan:   planOf(t.Requests),
+		Plan:   t.plan(),
 		Claims: claims, Asked: len(claims),
 	}, nil
 }
@@ -97,8 +111,24 @@ func (b Bench) Run(ctx context.Context, t Trial) (*lab.Result, error) {
 	return result, nil
 }
 
-func planOf(requests int) lab.Plan {
+// pathTimeout is so long that a path as these scenarios have it loses nothing
+// for good: a SYN is sent again after 1, 3, 7, 15 and 31 s (RFC 6298, tcp(7)).
+const pathTimeout = time.Minute
+
+func (t Trial) plan() lab.Plan {
 	p := lab.DefaultPlan()
-	p.Requests, p.Timeout = requests, 5*time.Second
+	p.Requests, p.Concurrency, p.Timeout = t.Requests, max(t.Concurrency, 1), 5*time.Second
+	if t.Impair != "" {
+		p.Timeout = pathTimeout
+	}
 	return p
+}
+
+// path is what is done to the path, from the beginning of the load on.
+func (t Trial) path() ([]lab.TimedImpairment, error) {
+	if t.Impair == "" {
+		return nil, nil
+	}
+	i, err := lab.ParseImpairment(t.Impair)
+	return []lab.TimedImpairment{{Impairment: i}}, err
 }

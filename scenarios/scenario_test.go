@@ -63,7 +63,8 @@ func TestScenarios(t *testing.T) {
 				for _, trial := range s.Trials {
 					t.Run(trial.Strategy+"-from-"+string(trial.Vantage), func(t *testing.T) {
 						supported(t, b, trial.Strategy, lab.IPv4)
-						runClean(t, b, trial)
+						impairable(t, b, trial)
+						takesWhatItsPathTakes(t, trial, runClean(t, b, trial))
 					})
 				}
 			})
