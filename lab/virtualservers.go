@@ -22,6 +22,11 @@ type VirtualServer struct {
 	Servers   []RealServer
 }
 
+// Fallback says whether the scheduler must be told to pass over a real server
+// that takes no new connection: those that hash choose it still, and drop what
+// they have chosen it for (ipvsadm(8), sh-fallback and mh-fallback).
+func (v VirtualServer) Fallback() bool { return v.Scheduler == "sh" || v.Scheduler == "mh" }
+
 // RealServer is one of the servers behind a [VirtualServer].
 type RealServer struct {
 	At     netip.AddrPort

@@ -32,7 +32,7 @@ func openVirtualServers(ns *Namespace) (v virtualServers, err error) {
 	if errors.Is(err, unix.ENOENT) {
 		return v, &lab.UnsupportedError{
 			What: what, Reason: "this kernel has no IPVS (CONFIG_IP_VS)",
-			Remedy: "load the module: modprobe ip_vs; where there is none, use a kernel of a distribution, such as in a virtual machine",
+			Remedy: "load the module: modprobe ip_vs; where there is none, use another kernel, in a virtual machine: --in-vm",
 		}
 	}
 	if err != nil {
@@ -45,6 +45,9 @@ func (v virtualServers) Set(s lab.VirtualServer) error {
 	return v.do(fmt.Sprintf("set the virtual server %s", s.At), func(h *ipvs.Handle) error {
 		service := serviceOf(s.At, s.Transport)
 		service.SchedName = s.Scheduler
+		if s.Fallback() {
+			service.Flags = schedFallback
+		}
 		if h.IsServicePresent(service) {
 			if err := h.UpdateService(service); err != nil {
 				return err
@@ -55,6 +58,10 @@ func (v virtualServers) Set(s lab.VirtualServer) error {
 		return setServers(h, service, s.Servers)
 	})
 }
+
+// schedFallback is IP_VS_SVC_F_SCHED_SH_FALLBACK of linux/ip_vs.h, which mh has
+// by another name.
+const schedFallback = 8
 
 // setServers adds and changes real servers before it takes any away.
 func setServers(h *ipvs.Handle, service *ipvs.Service, servers []lab.RealServer) error {
@@ -91,9 +98,10 @@ func setServers(h *ipvs.Handle, service *ipvs.Service, servers []lab.RealServer)
 }
 
 // retire gives a real server no new connection. With connections it stays: the
-// packets of those would be lost with it.
+// packets of those would be lost with it. Those over UDP, and those over TCP of
+// which one side has hung up, are inactive to the kernel.
 func retire(h *ipvs.Handle, service *ipvs.Service, d *ipvs.Destination) error {
-	if d.ActiveConnections == 0 {
+	if d.ActiveConnections+d.InactiveConnections == 0 {
 		return h.DelDestination(service, d)
 	}
 	d.Weight = 0

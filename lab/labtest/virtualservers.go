@@ -88,11 +88,15 @@ func (h *Host) ipvsadm(words []string) error {
 	s, there := h.virtual[key]
 	h.mu.Unlock()
 	switch rest := words[3:]; {
-	case words[0] == "-A" && len(rest) == 2 && rest[0] == "-s":
-		if there {
+	case words[0] == "-A" && len(rest) >= 2 && rest[0] == "-s":
+		s := lab.VirtualServer{At: at, Transport: key.transport, Scheduler: rest[1]}
+		switch told := slices.Equal(rest[2:], []string{"-b", s.Scheduler + "-fallback"}); {
+		case there:
 			return errors.New("service already exists")
+		case told != s.Fallback() || !told && len(rest) > 2:
+			return fmt.Errorf("with the scheduler %s: %q", s.Scheduler, rest[2:])
 		}
-		return v.Set(lab.VirtualServer{At: at, Transport: key.transport, Scheduler: rest[1]})
+		return v.Set(s)
 	case !there:
 		return errors.New("service not defined")
 	case words[0] == "-a" && len(rest) == 5 && rest[0] == "-r" && rest[2] == "-m" && rest[3] == "-w":

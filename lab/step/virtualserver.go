@@ -54,7 +54,11 @@ func (v VirtualServer) Revert(_ context.Context, h lab.Host) error {
 // Shell makes it by ipvsadm(8).
 func (v VirtualServer) Shell() []string {
 	at := []string{v.option(), v.At.String()}
-	lines := []string{ipvsadm("-A", append(at, "-s", v.Scheduler)...)}
+	scheduler := []string{"-s", v.Scheduler}
+	if lab.VirtualServer(v).Fallback() {
+		scheduler = append(scheduler, "-b", v.Scheduler+"-fallback")
+	}
+	lines := []string{ipvsadm("-A", append(at, scheduler...)...)}
 	for _, s := range v.Servers {
 		lines = append(lines, ipvsadm("-a", append(at, "-r", s.At.String(), "-m", "-w", strconv.Itoa(s.Weight))...))
 	}
