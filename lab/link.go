@@ -52,7 +52,7 @@ func (k LinkKind) Caveats() []string {
 		return []string{
 			"The replicas are on ipvlan links (mode L2), and so is the host, with a link of its own: that one is meant where a bridge is spoken of.",
 			"Without an ipvlan link of its own the host would reach no replica: frames that the parent link sends reach none of the links on it.",
-			"What a replica sends to an address of no ipvlan link, such as its answers to other machines, comes in on the host by the parent, so the reverse-path filter there must be loose (rp_filter 2) or off.",
+			"What a replica sends to an address of no ipvlan link, such as its answers to other machines, comes in on the host by the parent: that must have an address, and a loose reverse-path filter (rp_filter 2).",
 		}
 	}
 	return nil

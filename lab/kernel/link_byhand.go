@@ -16,7 +16,8 @@ func (p Parent) Shell() (ip, sysctl []string) {
 		fmt.Sprintf("link set %s up", p.Name),
 		fmt.Sprintf("link add %s link %s %s", p.Own.Name, p.Name, p.kindByHand()),
 	}
-	if p.Kind == lab.LinkIPvlan && p.Own.Address.Addr().Is4() {
+	if a := p.returning(); a.IsValid() {
+		ip = append(ip, fmt.Sprintf("addr add %s dev %s", a, p.Name))
 		name, value := p.reversePath()
 		sysctl = []string{"-w " + name + "=" + value}
 	}

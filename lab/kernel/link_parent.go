@@ -16,9 +16,9 @@ import (
 )
 
 // Parent is a link of the host's on which macvlan or ipvlan links are made, and
-// the host's own one of them. It has no address. It is one end of a veth pair,
-// since every kernel that can be a host has those; the other end is up, so that
-// the parent is, and takes no part in anything.
+// the host's own one of them. It is one end of a veth pair, since every kernel
+// that can be a host has those; the other end is up, so that the parent is, and
+// takes no part in anything.
 type Parent struct {
 	Kind lab.LinkKind // LinkMacvlan or LinkIPvlan
 	Name string       // at most 15 characters, netdevice(7)
@@ -69,19 +69,33 @@ func makeParent(run lab.RunID, p Parent) error {
 	if err := netlink.LinkSetARPOff(far); err != nil {
 		return fmt.Errorf("keep %s from ARP: %w", p.Far, err)
 	}
-	for _, l := range []netlink.Link{far, pair} {
-		if err := configure(End{Name: l.Attrs().Name}, l); err != nil {
-			return err
-		}
+	if err := configure(End{Name: p.Far}, far); err != nil {
+		return err
+	}
+	if err := configure(End{Name: p.Name, Address: p.returning()}, pair); err != nil {
+		return err
 	}
 	return looseReversePath(p)
 }
 
-// looseReversePath lets in by an ipvlan parent what comes from addresses that
-// are reached by the host's own link on it: what a replica sends to an address
-// of no ipvlan link comes in there.
+// returning is the address of a parent by which the host gets what replicas send
+// to an address of no ipvlan link, such as their answers to other machines: the
+// kernel then takes it for the parent's own frame. Such packets come from where
+// only the host's own link leads, so the reverse-path filter (RFC 3704) must be
+// loose, and a loose one lets nothing in by a link with no address
+// (fib_validate_source in net/ipv4/fib_frontend.c). The host's own address in the
+// replicas' network serves. IPv6 has no such filter.
+func (p Parent) returning() netip.Prefix {
+	a := p.Own.Address.Addr()
+	if p.Kind != lab.LinkIPvlan || !a.Is4() {
+		return netip.Prefix{}
+	}
+	return netip.PrefixFrom(a, a.BitLen())
+}
+
+// looseReversePath loosens the filter of a parent that has a returning address.
 func looseReversePath(p Parent) error {
-	if p.Kind != lab.LinkIPvlan || !p.Own.Address.Addr().Is4() { // IPv6 has no such filter
+	if !p.returning().IsValid() {
 		return nil
 	}
 	name, value := p.reversePath()
@@ -91,9 +105,9 @@ func looseReversePath(p Parent) error {
 	return nil
 }
 
-// reversePath is the parameter of the parent's reverse-path filter, and its
-// value for loose (ip-sysctl.rst, RFC 3704). The larger one of it and that of
-// all links counts, so it is loose whatever that says.
+// reversePath is the parameter of the parent's filter, and its value for loose
+// (ip-sysctl.rst). The larger one of it and that of all links counts, so it is
+// loose whatever that says.
 func (p Parent) reversePath() (name, value string) {
 	return "net.ipv4.conf." + p.Name + ".rp_filter", "2"
 }

@@ -73,6 +73,15 @@ func TestAllOnAParentReachEachOther(t *testing.T) {
 				}
 			}
 		}
+		// What the host has elsewhere they reach by it.
+		elsewhere := netip.MustParsePrefix("198.19.0.1/32")
+		if o.Own.Address.Addr().Is6() {
+			elsewhere = netip.MustParsePrefix("2001:2:0:19::1/128")
+		}
+		no(t, HoldAddress(t.Context(), o.Own.In, elsewhere.Addr()))
+		for _, client := range o.peers {
+			answered(t, client, End{In: o.Own.In, Address: elsewhere})
+		}
 	})
 }
 
