@@ -16,7 +16,7 @@ import (
 )
 
 // Machine is a picture of the real machine: what a run could leave behind on
-// it, as text by the command that shows it.
+// it, as text by the command or the path of the engine's API that shows it.
 type Machine map[string]string
 
 // pictures are the commands that show what a run could leave behind.
@@ -28,10 +28,6 @@ var pictures = [][]string{
 	{"ip", "-o", "addr"},
 	{"ip", "route", "show", "table", "all"},
 	{"ip", "netns"},
-	{"docker", "ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.Names}}"},
-	{"docker", "network", "ls", "--no-trunc", "--format", "{{.ID}} {{.Name}}"},
-	{"docker", "images", "-a", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"},
-	{"docker", "volume", "ls", "--format", "{{.Name}}"},
 }
 
 // sysctlPatterns are the files of the kernel's parameters that a run changes.
@@ -54,6 +50,9 @@ func Snapshot(ctx context.Context) (Machine, error) {
 	m := Machine{}
 	for _, words := range pictures {
 		m[strings.Join(words, " ")] = show(ctx, words)
+	}
+	for _, path := range engineLists {
+		m["engine "+path] = showEngine(ctx, path)
 	}
 	var err error
 	if m["sysctl"], err = showSysctls(); err != nil {
@@ -89,9 +88,6 @@ func show(ctx context.Context, words []string) string {
 		if line = settled(line); line != "" {
 			lines = append(lines, line)
 		}
-	}
-	if words[0] == "docker" {
-		slices.Sort(lines)
 	}
 	if err != nil {
 		lines = append(lines, err.Error())
