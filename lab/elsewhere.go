@@ -20,16 +20,24 @@ type Machine struct {
 	SharesKernel bool `json:"shares_kernel"`
 }
 
-// String describes the machine in one sentence.
+// String describes the machine.
 func (m Machine) String() string {
 	if m.SharesKernel {
-		return "The client had a network of its own on this machine's kernel, and shared its CPUs."
+		return "a network of its own on this machine's kernel"
 	}
 	model := ""
 	if m.CPU != "" {
 		model = " (" + m.CPU + ")"
 	}
-	return fmt.Sprintf("The client was on another machine: Linux %s, %s, %d CPUs%s.", m.Kernel, m.OS, m.CPUs, model)
+	return fmt.Sprintf("Linux %s, %s, %d CPUs%s", m.Kernel, m.OS, m.CPUs, model)
+}
+
+// note tells readers of the machine.
+func (m Machine) note() string {
+	if m.SharesKernel {
+		return "The client had " + m.String() + ", and shared its CPUs."
+	}
+	return "The client was on another machine: " + m.String() + "."
 }
 
 // here is the part of the client's processor time that this machine's

@@ -54,7 +54,7 @@ func (t *Trial) measure(ctx context.Context, stands Standing, res *Result) (Samp
 		return samples, nil, err
 	}
 	if m := res.Client.Machine; m != nil {
-		res.Environment.Notes = append(res.Environment.Notes, m.String())
+		res.Environment.Notes = append(res.Environment.Notes, m.note())
 	}
 	if res.Cost, err = cost(ctx, res.Client); err != nil {
 		return samples, nil, err

@@ -23,6 +23,9 @@ func clientFacts(r *lab.Result) []string {
 			parts = append(parts, fmt.Sprintf(format, args...))
 		}
 	}
+	if m := c.Machine; m != nil && !m.SharesKernel {
+		parts = append(parts, "on another machine")
+	}
 	if cpu := cpuPerRequest(r); cpu > 0 {
 		parts = append(parts, span(cpu)+" of "+timed(r.Environment, "CPU a request"))
 	}
@@ -95,6 +98,9 @@ func (p *page) client(r *lab.Result) {
 	p.heading(2, "Client")
 	g := &grid{aligns: []align{left, left}, headings: []string{"what", "value"}}
 	g.add("driver", cell(c.Driver))
+	if c.Machine != nil {
+		g.add("machine", cell(c.Machine.String()))
+	}
 	if len(c.CPUs) > 0 {
 		g.add("bound to CPUs", strings.ReplaceAll(strings.Trim(fmt.Sprint(c.CPUs), "[]"), " ", ", "))
 	}

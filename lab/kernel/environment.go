@@ -66,7 +66,7 @@ func firewall(ctx context.Context) string {
 func notes(cpus int) []string {
 	var all []string
 	if cpus < 4 {
-		all = append(all, fmt.Sprintf("There are only %d CPUs: client, replicas and kernel compete for them.", cpus))
+		all = append(all, fmt.Sprintf("There are only %d CPUs: all that the run has on this machine competes for them.", cpus))
 	}
 	one, _, _ := strings.Cut(firstLine("/proc/loadavg"), " ")
 	if load, err := strconv.ParseFloat(one, 64); err == nil && load > float64(cpus) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -297,5 +298,29 @@ func TestSkipFindsTheBeginning(t *testing.T) {
 		if string(rest) != want || (err != nil) != (want == "") {
 			t.Errorf("%q leaves %q (%v)", text, rest, err)
 		}
+	}
+}
+
+// TestRemoteIsReachedAsAnotherUser has the other machine tell who called ssh.
+func TestRemoteIsReachedAsAnotherUser(t *testing.T) {
+	labtest.Require(t, "root", os.Geteuid() == 0, "only root can be another user")
+	const nobody = 65534
+	f := newFar(t)
+	write(t, filepath.Join(f.programs, "nproc"), "#!/bin/sh\nid -u\n")
+	for _, open := range []string{f.programs, filepath.Dir(f.programs)} {
+		if err := os.Chmod(open, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("FAR_LOG", "/dev/null")
+	r, err := Reach(t.Context(), "far", &syscall.Credential{Uid: nobody, Gid: nobody})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Machine.CPUs != nobody {
+		t.Errorf("ssh was called by user %d, want %d", r.Machine.CPUs, nobody)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
 	}
 }
