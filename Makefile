@@ -21,7 +21,7 @@ FUZZTIME ?= 10s
 # How often `make bench-peers` measures each tool with each load.
 ROUNDS   ?= 7
 BENCHPEERS = PORTLAB_PEERS=$(BIN)/peers go test ./scenarios -run '^$$' -timeout 60m
-# Unit tests only: the scenarios measure, and the race detector slows what they measure.
+# All but the scenarios, whose benchmarks are measured by number and not by time.
 UNITS     = $(shell go list ./... | grep -v /scenarios)
 GOTEST   := go test -timeout 25m
 
@@ -65,13 +65,15 @@ tools: $(addprefix $(BIN)/,$(TOOLS)) ## install what some strategies need: nginx
 	ln -sf benchstat-$(BENCHSTAT_VERSION) $(BIN)/benchstat
 	ln -sf $(addprefix kube-$(KUBERNETES_VERSION)/,$(KUBERNETES)) $(BIN)/
 
-# What real kernels and browsers do is no race of ours, and with long commands takes longest.
 traefik: $(BIN)/traefik-$(TRAEFIK_VERSION) ## build traefik into bin, for the strategy of that name: many minutes, once
 	ln -sf traefik-$(TRAEFIK_VERSION) $(BIN)/traefik
 
-race: ## run the unit tests under the race detector
+# Only what starts goroutines, or shares memory between them, can race. What real kernels do is no race of ours;
+# long statistics and commands run the same code as short ones.
+LENGTHY := TestFalseAlarmsAreAsPromised|TestVerdictsAreRight|TestScripts/(calibrate|compare)
+race: ## run the tests of what is concurrent under the race detector
 	@.ci/setup cc
-	CGO_ENABLED=1 $(GOTEST) -race -skip 'OnTheKernel|InABrowser|TestScripts/(calibrate|compare)' $(UNITS)
+	CGO_ENABLED=1 $(GOTEST) -race -skip 'OnTheKernel|InABrowser|$(LENGTHY)' $$(.ci/racing)
 
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@.ci/fuzz $(FUZZTIME)
