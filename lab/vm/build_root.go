@@ -13,7 +13,7 @@ import (
 )
 
 // folders are those that a system has, and that no package brings.
-var folders = []string{"dev", "etc", "mnt", "portlab", "proc", "root", "run", "sys", "tmp", "usr/bin", "usr/lib", "usr/sbin", "var/cache", "var/lib", "var/log"}
+var folders = []string{"dev", "etc/modprobe.d", "mnt", "portlab", "proc", "root", "run", "sys", "tmp", "usr/bin", "usr/lib", "usr/sbin", "var/cache", "var/lib", "var/log"}
 
 // configuration are the files of /etc that installing packages would have made.
 // The users are those that proxies may run as.
@@ -24,6 +24,8 @@ var configuration = map[string]string{
 	"etc/hosts":         "127.0.0.1 localhost\n::1 localhost\n",
 	"etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nprotocols: files\nservices: files\n",
 	"etc/resolv.conf":   "",
+	// A machine has the devices that somebody makes, and no others of a module's own.
+	"etc/modprobe.d/portlab.conf": "options dummy numdummies=0\noptions ifb numifbs=0\noptions bonding max_bonds=0\n",
 }
 
 // firewallNames are the names by which people call the programs that talk to
