@@ -89,6 +89,17 @@ func (b Bench) Trial(t Trial) (*lab.Trial, error) {
 // Run runs one trial of a scenario and returns its result, or an error that
 // says which expectation was not met.
 func (b Bench) Run(ctx context.Context, t Trial) (*lab.Result, error) {
+	all, err := b.RunAlso(ctx, t)
+	if len(all) == 0 {
+		return nil, err
+	}
+	return all[0], err
+}
+
+// RunAlso runs one trial of a scenario and, while all of it stands, those that
+// call the same front, such as from other vantages: one result of each that was
+// measured, and an error that says which expectations were not met.
+func (b Bench) RunAlso(ctx context.Context, t Trial, also ...Trial) ([]*lab.Result, error) {
 	trial, err := b.Trial(t)
 	if err != nil {
 		return nil, err
@@ -98,21 +109,54 @@ func (b Bench) Run(ctx context.Context, t Trial) (*lab.Result, error) {
 		return nil, err
 	}
 	trial.Journal = journal
+	var more []*lab.Result
+	trial.Hold = func(ctx context.Context, f lab.Fleet, _ *lab.Result, _ lab.Samples) (err error) {
+		more, err = b.again(ctx, f, trial.Fleet.Run, also)
+		return err
+	}
 	result, _, err := lab.Run(ctx, trial)
 	if err = errors.Join(err, done(context.WithoutCancel(ctx))); err != nil {
-		return result, err
+		return nil, err
 	}
-	for i, v := range result.Verdicts {
+	unmet := []error{t.unmet(result)}
+	for i, r := range more {
+		unmet = append(unmet, also[i].unmet(r))
+	}
+	return append([]*lab.Result{result}, more...), errors.Join(unmet...)
+}
+
+// again measures what a run has made.
+func (b Bench) again(ctx context.Context, f lab.Fleet, run lab.RunID, trials []Trial) (all []*lab.Result, err error) {
+	for _, t := range trials {
+		trial, err := b.Trial(t)
+		if err != nil {
+			return all, err
+		}
+		trial.Fleet.Run = run
+		r, err := trial.Again(ctx, f)
+		if err != nil {
+			return all, fmt.Errorf("%s from %s: %w", t.Strategy, t.Vantage, err)
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// unmet is an error that says which expectation a result does not meet; nil if
+// it meets all.
+func (t Trial) unmet(r *lab.Result) error {
+	for i, v := range r.Verdicts {
 		if want := t.Expect[i].Outcome; want != "" && v.Outcome != want {
-			return result, fmt.Errorf("%s from %s: the claim %q is %s, not %s: %s",
+			return fmt.Errorf("%s from %s: the claim %q is %s, not %s: %s",
 				t.Strategy, t.Vantage, v.Claim, v.Outcome, want, v.Sentence)
 		}
 	}
-	return result, nil
+	return nil
 }
 
 // pathTimeout is so long that a path as these scenarios have it loses nothing
-// for good: a SYN is sent again after 1, 3, 7, 15 and 31 s (RFC 6298, tcp(7)).
+// for good: a SYN is sent again after 1, 3, 7, 15 and 31 s (RFC 6298) or, from
+// Linux 6.5 on, more often (tcp_syn_linear_timeouts of ip-sysctl.rst).
 const pathTimeout = time.Minute
 
 func (t Trial) plan() lab.Plan {

@@ -3,7 +3,6 @@ package scenarios_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,70 +72,87 @@ func TestScenarios(t *testing.T) {
 }
 
 // Every strategy from every vantage either answers all requests, or says why
-// it cannot: the reason is part of the strategy, not of this test.
+// it cannot: the reason is part of the strategy, not of this test. What is found
+// out of a strategy does not depend on the runtime.
 func TestEveryStrategyFromEveryVantage(t *testing.T) {
+	found := map[string]map[string]finding{} // by strategy and runtime
 	inEachRuntime(t, func(t *testing.T, b scenarios.Bench) {
 		for _, ip := range []lab.Family{lab.IPv4, lab.IPv6} {
-			t.Run(fmt.Sprint("ip", ip), func(t *testing.T) { everyStrategy(t, b, ip) })
-		}
-	})
-}
-
-func everyStrategy(t *testing.T, b scenarios.Bench, ip lab.Family) {
-	var rows []string
-	for _, s := range strategies.All() {
-		needs := s.Needs()
-		if needs.Publish == lab.PublishEach {
-			continue // it is refused, which article-port-clash shows
-		}
-		for _, v := range lab.Vantages() {
-			t.Run(s.Name()+"-from-"+string(v), func(t *testing.T) {
-				supported(t, b, s.Name(), ip)
-				if why := needs.WhyNotFrom(v, ip); why != "" {
-					rows = append(rows, row(s.Name(), v, "not from here: "+why+" | | |"))
-					return
+			t.Run(fmt.Sprint("ip", ip), func(t *testing.T) {
+				var rows []string
+				for _, s := range strategies.All() {
+					if s.Needs().Publish == lab.PublishEach {
+						continue // it is refused, which article-port-clash shows
+					}
+					t.Run(s.Name(), func(t *testing.T) {
+						supported(t, b, s.Name(), ip)
+						lines, at := everyVantage(t, b, s, ip)
+						rows = append(rows, lines...)
+						if ip == lab.IPv4 && at != nil {
+							if found[s.Name()] == nil {
+								found[s.Name()] = map[string]finding{}
+							}
+							found[s.Name()][b.Runtime.Name()] = *at
+						}
+					})
 				}
-				r := runClean(t, b, scenarios.Trial{
-					Strategy: s.Name(), Vantage: v, Family: ip, Replicas: 2, Requests: 300,
-					Expect: []scenarios.Expectation{{Claim: "no loss", Outcome: lab.Held}, {Claim: "shares"}},
-				})
-				rows = append(rows, row(s.Name(), v, measured(r)))
+				if len(rows) > 0 {
+					t.Log("\n| strategy | vantage | foo/bar | p of its shares | shares | p50 |\n|---|---|---|---|---|---|\n" + strings.Join(rows, "\n"))
+				}
 			})
 		}
-	}
-	if len(rows) > 0 {
-		t.Log("\n| strategy | vantage | foo/bar | p of its shares | shares | p50 |\n|---|---|---|---|---|---|\n" + strings.Join(rows, "\n"))
+	})
+	for name, on := range found {
+		if len(on) < 2 {
+			continue // a runtime does not offer it, and has said why
+		}
+		if d := cmp.Diff(on["docker"], on["netns"]); d != "" {
+			t.Errorf("%s: -docker +netns:\n%s", name, d)
+		}
 	}
 }
 
-// What is found out of a strategy does not depend on the runtime.
-func TestBothRuntimesGiveTheSameVerdicts(t *testing.T) {
-	benches := []scenarios.Bench{bench(t, "docker"), bench(t, "netns")}
-	for _, s := range strategies.All() {
-		t.Run(s.Name(), func(t *testing.T) {
-			from := lab.Vantages()
-			from = slices.DeleteFunc(from, func(v lab.Vantage) bool { return s.Needs().WhyNotFrom(v, lab.IPv4) != "" })
-			var found []map[string]any
-			for _, b := range benches {
-				supported(t, b, s.Name(), lab.IPv4)
-				r := runClean(t, b, scenarios.Trial{
-					Strategy: s.Name(), Vantage: from[0], Replicas: 2, Requests: enough,
-					Expect: []scenarios.Expectation{{Claim: "no loss"}, {Claim: "shares"}},
-				})
-				if r == nil {
-					return // it has said why
-				}
-				found = append(found, map[string]any{
-					"no loss": r.Verdicts[0].Outcome, "shares": r.Verdicts[1].Outcome,
-					"client address": r.ClientAddress, "faults": r.Faults,
-				})
-			}
-			if d := cmp.Diff(found[0], found[1]); d != "" {
-				t.Errorf("-docker +netns:\n%s", d)
-			}
-			t.Logf("both: %v", found[0])
+// finding is what is found out of a strategy, from the first vantage that it serves.
+type finding struct {
+	Loss, Shares lab.Outcome
+	Client       lab.ClientAddress
+	Faults       map[lab.Fault]int
+}
+
+// everyVantage has clients call one front from each vantage that its strategy
+// serves, and gives a line of each.
+func everyVantage(t *testing.T, b scenarios.Bench, s lab.Strategy, ip lab.Family) (rows []string, at *finding) {
+	t.Helper()
+	var trials []scenarios.Trial
+	for _, v := range lab.Vantages() {
+		if why := s.Needs().WhyNotFrom(v, ip); why != "" {
+			rows = append(rows, row(s.Name(), v, "not from here: "+why+" | | |"))
+			continue
+		}
+		trials = append(trials, scenarios.Trial{
+			Strategy: s.Name(), Vantage: v, Family: ip, Replicas: 2, Requests: 300,
+			Expect: []scenarios.Expectation{{Claim: "no loss", Outcome: lab.Held}, {Claim: "shares"}},
 		})
 	}
+	if ip == lab.IPv4 {
+		trials[0].Requests = enough // for what is held against the other runtime
+	}
+	before := snapshot(t)
+	all, err := b.RunAlso(t.Context(), trials[0], trials[1:]...)
+	if err != nil {
+		t.Error(err)
+	}
+	if diff := before.Diff(snapshot(t)); diff != "" {
+		t.Errorf("the machine is not as it was before:\n%s", diff)
+	}
+	for _, r := range all {
+		rows = append(rows, row(s.Name(), r.Vantage, measured(r)))
+	}
+	if len(all) > 0 {
+		r := all[0]
+		at = &finding{r.Verdicts[0].Outcome, r.Verdicts[1].Outcome, r.ClientAddress, r.Faults}
+	}
+	return rows, at
 }
 
 // enough connections that chance does not decide: see the scenarios' own.
@@ -147,9 +163,6 @@ func row(strategy string, v lab.Vantage, what string) string {
 }
 
 func measured(r *lab.Result) string {
-	if r == nil {
-		return "failed"
-	}
 	var counts []int
 	for _, in := range r.Instances {
 		counts = append(counts, in.Connections)
