@@ -46,6 +46,7 @@ func fakeApp(getenv func(string) string) *app {
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: getenv,
 		runtimes: fakeRuntimes(getenv),
 		world:    fakeWorld(getenv),
+		machines: fakeMachines(getenv),
 		sweeper:  guard.Sweeper{Find: []lab.Finder{fakeTraces(getenv)}},
 		inspect: inspection{
 			machine: func(context.Context) []finding {
