@@ -1,19 +1,12 @@
 package vm
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/portlab/portlab/lab"
 )
@@ -134,148 +127,4 @@ func (a *apt) update(ctx context.Context) error {
 func (a *apt) knows(ctx context.Context, name string) bool {
 	_, err := a.run(ctx, nil, a.cache, "show", name)
 	return err == nil
-}
-
-// fetch is a package that is to be fetched.
-type fetch struct {
-	Package
-	file  string // its name in apt's folder
-	bytes int64
-}
-
-// plan finds all that these packages need, and fetches nothing.
-func (a *apt) plan(ctx context.Context, names []string) ([]fetch, error) {
-	out, err := a.run(ctx, nil, a.get, append([]string{"-qq", "-y", "--print-uris", "install"}, names...)...)
-	if err != nil {
-		return nil, fmt.Errorf("find what %s needs in %s: %w", strings.Join(names, ", "), a.suite, err)
-	}
-	var all []fetch
-	for line := range strings.Lines(out) {
-		f, err := parseFetch(line)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, f)
-	}
-	slices.SortFunc(all, func(x, y fetch) int { return strings.Compare(x.Name, y.Name) })
-	return all, nil
-}
-
-// parseFetch reads a line of "apt-get --print-uris": 'URI' FILE BYTES CHECKSUM.
-// The file is NAME_VERSION_ARCH.deb, with a colon written as %3a.
-func parseFetch(line string) (fetch, error) {
-	words := strings.Fields(line)
-	if len(words) < 3 {
-		return fetch{}, fmt.Errorf("apt-get --print-uris: what is %q?", line)
-	}
-	n, err := strconv.ParseInt(words[2], 10, 64)
-	parts := strings.Split(strings.TrimSuffix(words[1], ".deb"), "_")
-	if err != nil || len(parts) != 3 {
-		return fetch{}, fmt.Errorf("apt-get --print-uris: what is %q?", line)
-	}
-	version := strings.ReplaceAll(parts[1], "%3a", ":")
-	return fetch{Package: Package{Name: parts[0], Version: version, Arch: parts[2]}, file: words[1], bytes: n}, nil
-}
-
-// download fetches packages with all that they need. It tells progress how much
-// is there, in percent.
-func (a *apt) download(ctx context.Context, names []string, progress func(percent int)) error {
-	args := append([]string{"-qq", "-y", "--download-only", "-o", "APT::Status-Fd=3", "install"}, names...)
-	if _, err := a.run(ctx, func(r io.Reader) { readProgress(r, progress) }, a.get, args...); err != nil {
-		return fmt.Errorf("fetch packages of %s: %w", a.suite, err)
-	}
-	return nil
-}
-
-// path is where a package is after it was fetched.
-func (a *apt) path(f fetch) string { return filepath.Join(a.dir, "cache", "archives", f.file) }
-
-// readProgress reads what apt says while it fetches: dlstatus:NUMBER:PERCENT:TEXT.
-func readProgress(r io.Reader, progress func(percent int)) {
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		words := strings.SplitN(lines.Text(), ":", 4)
-		if len(words) < 4 || words[0] != "dlstatus" {
-			continue
-		}
-		if p, err := strconv.ParseFloat(words[2], 64); err == nil {
-			progress(int(p))
-		}
-	}
-}
-
-// run runs a program of apt's, and returns what it prints. If status is given,
-// it reads the program's file descriptor 3. When ctx ends, the program is asked
-// to end, and so cleans up after itself.
-func (a *apt) run(ctx context.Context, status func(io.Reader), name string, args ...string) (string, error) {
-	c := exec.CommandContext(ctx, name, args...)
-	c.Env = append(os.Environ(), "APT_CONFIG="+filepath.Join(a.dir, "apt.conf"), "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive")
-	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
-	c.WaitDelay = 5 * time.Second
-	// A terminal's ^C is for portlab, which then ends apt.
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	var out, errs strings.Builder
-	c.Stdout, c.Stderr = &out, &errs
-	done := func() error { return nil }
-	if status != nil {
-		var err error
-		if done, err = watchStatus(c, status); err != nil {
-			return "", err
-		}
-	}
-	err := c.Run()
-	if err := errors.Join(err, done()); err != nil {
-		return "", fmt.Errorf("%s: %w", filepath.Base(name), saidBy(err, errs.String()))
-	}
-	return out.String(), nil
-}
-
-// watchStatus gives a command a pipe as file descriptor 3, and lets status read
-// it. What it returns must be called after the command has ended.
-func watchStatus(c *exec.Cmd, status func(io.Reader)) (func() error, error) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	c.ExtraFiles = []*os.File{w}
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		status(r)
-	}()
-	return func() error {
-		err := w.Close()
-		<-read
-		return errors.Join(err, r.Close())
-	}, nil
-}
-
-// said adds what a program wrote to its standard error to its end.
-func said(err error) error {
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return saidBy(err, string(exit.Stderr))
-	}
-	return err
-}
-
-// saidBy adds the errors that a program told to its end: those of apt begin
-// with "E: ", and warnings are left out where there is one.
-func saidBy(err error, text string) error {
-	var all, errs []string
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if problem, ok := strings.CutPrefix(line, "E: "); ok {
-			errs = append(errs, problem)
-		}
-		if line != "" {
-			all = append(all, line)
-		}
-	}
-	if len(errs) == 0 {
-		errs = all
-	}
-	if len(errs) == 0 {
-		return err
-	}
-	return fmt.Errorf("%w: %s", err, strings.Join(errs, "; "))
 }
