@@ -90,6 +90,59 @@ func TestDocsHaveEverySection(t *testing.T) {
 	}
 }
 
+// unmeasured are the strategies that the machine of the tables could not carry
+// out in earnest, and ofIPv4 those of IPv4 alone; the text says so.
+var (
+	unmeasured = []string{"docker-publish-each", "ipvs", "swarm"}
+	ofIPv4     = []string{"dnat-article"}
+)
+
+// The tables of what was measured have a row of each strategy that the runtime
+// offers, and a figure of each vantage that the strategy does not rule out.
+func TestDocsTablesOfWhatWasMeasuredAreWhole(t *testing.T) {
+	text, err := os.ReadFile("../docs/strategies/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for title, c := range map[string]struct {
+		runtime string
+		ip      lab.Family
+	}{
+		"By the docker runtime": {"docker", lab.IPv4}, "By the netns runtime, over IPv4": {"netns", lab.IPv4}, "By the netns runtime, over IPv6": {"netns", lab.IPv6},
+	} {
+		_, after, found := strings.Cut(string(text), "\n"+title)
+		if !found {
+			t.Fatalf("there is no table %q", title)
+		}
+		after, _, _ = strings.Cut(after, "\nBy the ")
+		for _, s := range documented() {
+			offered, _ := runtimes(s.Needs())
+			_, row, measured := strings.Cut(after, "\n| `"+s.Name()+"` | ")
+			want := strings.Contains(offered, c.runtime) && !slices.Contains(unmeasured, s.Name()) &&
+				(c.ip == lab.IPv4 || !slices.Contains(ofIPv4, s.Name()))
+			if measured != want {
+				t.Errorf("%s: %s has a row: %v, want %v", title, s.Name(), measured, want)
+			}
+			if measured {
+				row, _, _ = strings.Cut(row, " |\n")
+				wholeRow(t, title, s, c.ip, strings.Split(row, " | "))
+			}
+		}
+	}
+}
+
+func wholeRow(t *testing.T, title string, s lab.Strategy, ip lab.Family, cells []string) {
+	t.Helper()
+	if len(cells) != len(lab.Vantages()) {
+		t.Fatalf("%s: %s has %d cells", title, s.Name(), len(cells))
+	}
+	for i, v := range lab.Vantages() {
+		if none := strings.HasPrefix(cells[i], "none"); none != (s.Needs().WhyNotFrom(v, ip) != "") {
+			t.Errorf("%s: %s from %s: %q", title, s.Name(), v, cells[i])
+		}
+	}
+}
+
 // The example of docs/adding-a-strategy.md is code that compiles and that the
 // tests of all strategies range over.
 func TestDocsExampleIsTheCode(t *testing.T) {
@@ -123,8 +176,21 @@ func indexPart() string {
 		fmt.Fprintf(&b, "| [%[1]s](%[1]s.md) | %s | %s | %s | %s | %s | %s |\n",
 			s.Name(), s.About().Summary, n.Placement, n.Null, where, protocols, strings.Join(not, ", "))
 	}
+	b.WriteString("\n## What is ruled out, and why\n\n| strategy | not | why |\n| --- | --- | --- |\n")
+	for _, s := range documented() {
+		n := s.Needs()
+		if where, why := runtimes(n); why != "" {
+			fmt.Fprintf(&b, "| `%s` | by %s | %s |\n", s.Name(), otherRuntime[where], why)
+		}
+		for _, r := range ruledOut(n) {
+			fmt.Fprintf(&b, "| `%s` | from %s | %s |\n", s.Name(), r.where, r.why)
+		}
+	}
 	return b.String()
 }
+
+// otherRuntime is the one that does not offer what the first alone does.
+var otherRuntime = map[string]string{"docker": "netns", "netns": "docker"}
 
 // carried lists the protocols that a strategy carries.
 func carried(n lab.Needs) string {
