@@ -191,7 +191,8 @@ func (m *farMachine) drop(t *testing.T) {
 }
 
 // left waits until nothing is left of what a run gave to it, files and
-// processes: what takes that away has nobody to tell.
+// processes, nor of the ssh that led there: what takes that away has nobody to
+// tell.
 func (m *farMachine) left(t *testing.T) {
 	t.Helper()
 	var there []string
@@ -204,7 +205,11 @@ func (m *farMachine) left(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		there = files
+		sockets, err := filepath.Glob(filepath.Join(os.TempDir(), "portlab-ssh-*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		there = append(files, sockets...)
 		for _, exe := range running {
 			if path, err := os.Readlink(exe); err == nil && strings.HasPrefix(path, m.temporary) {
 				there = append(there, exe+" -> "+path)
@@ -214,5 +219,5 @@ func (m *farMachine) left(t *testing.T) {
 			return
 		}
 	}
-	t.Errorf("the other machine still has %v", there)
+	t.Errorf("there still are %v", there)
 }
