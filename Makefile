@@ -36,7 +36,7 @@ export PORTLAB_KUBE_PROXY ?= $(wildcard $(BIN)/kube-proxy)
 export BENCHSTAT ?= $(wildcard $(BIN)/benchstat)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build engine tools traefik race fuzz bench bench-peers bench-million lint vet fmt shellcheck vm image clean
+.PHONY: help run test build engine tools traefik race fuzz bench bench-peers bench-million lint vet fmt shellcheck vm test-vm image clean
 
 help: ## list what can be made
 	@echo 'make TARGET, where TARGET is one of'
@@ -104,6 +104,14 @@ fmt: ## check that gofmt would change nothing
 
 shellcheck: ## check the scripts, if shellcheck is installed
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/*; else echo 'shellcheck is not installed: the scripts were not checked'; fi
+
+# One after the other: each machine takes what processors there are.
+test-vm: vm ## run the tests of virtual machines, and on their kernels what needs IPVS, IPVLAN, NETEM or a swarm of two nodes: some ten minutes where they are emulated
+	PORTLAB_REQUIRE=vm $(GOTEST) ./lab/vm
+	PORTLAB_REQUIRE=vm,netem,vm-swarm2 $(GOTEST) ./scenarios -run 'InAMachine|WorsePath|Outage|SwarmOnTwoNodes'
+	CGO_ENABLED=0 go test -c -o $(BIN)/strategies.test ./strategies
+	$(BIN)/portlab vm run --image tiny --put $(BIN)/strategies.test:/tmp/strategies.test -- \
+		env PORTLAB_REQUIRE=root,iptables,ipvs,IPv6 /tmp/strategies.test -test.v -test.run 'IPVS.*OnTheKernel'
 
 # Of two releases, for two kernels. What is there is kept.
 vm: build ## make the images of virtual machines, tiny and docker, that are not there, and install QEMU: fetches some 250 MB, once

@@ -19,6 +19,7 @@ func Netem() []Scenario {
 			Statement: "Delay and loss between client and host change when a connection stands, and neither how connections are spread, nor whether they are answered, " +
 				"nor what address a replica sees.",
 			Source: "tc-netem(8); RFC 6298",
+			Kernel: []string{"sch_netem"},
 			Trials: []Trial{
 				{
 					Strategy: "dnat", Vantage: lab.External, Replicas: 2, Requests: enoughOnIt, Concurrency: 50, Impair: worse,

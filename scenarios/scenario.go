@@ -20,17 +20,22 @@ type Scenario struct {
 	Name      string // lower case, words joined by hyphens
 	Statement string // what it shows, in one sentence
 	Source    string // where the statement comes from; empty if it is ours
-	Trials    []Trial
+	// Kernel are the modules that it needs, and that not every kernel has, such as
+	// ip_vs. Where this machine's lacks them, it can be run in a virtual machine:
+	// see [In].
+	Kernel []string
+	Trials []Trial
 }
 
 // All lists every scenario.
-func All() []Scenario { return slices.Concat(Article(), Netem()) }
+func All() []Scenario { return slices.Concat(Article(), Netem(), Kernels()) }
 
 // Trial is one trial of a scenario, and what must become of its claims.
 type Trial struct {
 	Strategy string
 	Vantage  lab.Vantage
-	Family   lab.Family // the IP version; zero: IPv4
+	Family   lab.Family   // the IP version; zero: IPv4
+	Link     lab.LinkKind // of the replicas; empty: [lab.LinkBridge]
 	Replicas int
 	Requests int // each on a connection of its own
 	// Concurrency is how many of them are made at a time; 0: one.
@@ -80,7 +85,7 @@ func (b Bench) Trial(t Trial) (*lab.Trial, error) {
 	return &lab.Trial{
 		Impairments: path,
 		Strategy:    s, Runtime: b.Runtime, Vantage: t.Vantage, Driver: b.Driver,
-		Fleet:  lab.FleetSpec{Run: lab.NewRunID(), Family: t.Family, Replicas: t.Replicas, Weights: t.Weights},
+		Fleet:  lab.FleetSpec{Run: lab.NewRunID(), Family: t.Family, Link: t.Link, Replicas: t.Replicas, Weights: t.Weights},
 		Plan:   t.plan(),
 		Claims: claims, Asked: len(claims),
 	}, nil

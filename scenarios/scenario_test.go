@@ -2,6 +2,7 @@ package scenarios_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -62,6 +63,7 @@ func TestScenarios(t *testing.T) {
 				for _, trial := range s.Trials {
 					t.Run(trial.Strategy+"-from-"+string(trial.Vantage), func(t *testing.T) {
 						supported(t, b, trial.Strategy, lab.IPv4)
+						onThisKernel(t, b, s, trial)
 						impairable(t, b, trial)
 						takesWhatItsPathTakes(t, trial, runClean(t, b, trial))
 					})
@@ -69,6 +71,20 @@ func TestScenarios(t *testing.T) {
 			})
 		}
 	})
+}
+
+// onThisKernel skips a trial of a scenario whose modules this kernel lacks.
+func onThisKernel(t *testing.T, b scenarios.Bench, s scenarios.Scenario, trial scenarios.Trial) {
+	t.Helper()
+	if len(s.Kernel) == 0 {
+		return
+	}
+	x, err := b.Trial(trial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = x.Able(t.Context())
+	labtest.Require(t, s.Kernel[0], !errors.Is(err, lab.ErrUnsupported), fmt.Sprint(err))
 }
 
 // Every strategy from every vantage either answers all requests, or says why
