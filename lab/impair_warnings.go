@@ -39,7 +39,7 @@ func (r *Result) impatient(m Measurement) string {
 	if n == 0 || len(r.Impairments) == 0 {
 		return ""
 	}
-	again := "TCP sends what was lost again, a SYN after 1 s, 3 s and 7 s (RFC 6298), and a new connection takes two round trips until its answer: give a longer --timeout"
+	again := "TCP sends what was lost again, a SYN after a second at first (RFC 6298), and a new connection takes two round trips until its answer: give a longer --timeout"
 	if r.Plan.Protocol == UDP {
 		again = "nobody sends a lost datagram again"
 	}
