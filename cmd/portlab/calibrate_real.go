@@ -50,7 +50,7 @@ func (a *app) chooseAlike(ctx context.Context, trials []*lab.Trial, name string)
 	if err != nil {
 		return nil, err
 	}
-	return passed, a.probeArms(ctx, arms)
+	return passed, probeArms(ctx, arms, a.able)
 }
 
 // newFile refuses a file that is there already.

@@ -24,6 +24,7 @@ type compareFlags struct {
 	*fleetFlags
 	*planFlags
 	*resultFlags
+	*machineFlags
 	all       bool
 	baselines []string
 	rounds    int
@@ -57,7 +58,7 @@ held against the ratios:
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: completeStrategies,
 	}
-	f := &compareFlags{fleetFlags: a.addFleetFlags(c), planFlags: addPlanFlags(c), resultFlags: addResultFlags(c, "compare")}
+	f := &compareFlags{fleetFlags: a.addFleetFlags(c), planFlags: addPlanFlags(c), resultFlags: addResultFlags(c, "compare"), machineFlags: addMachineFlags(c)}
 	f.plan.Requests = defaultCompareRequests
 	c.Flags().Lookup("requests").DefValue = strconv.Itoa(defaultCompareRequests)
 	c.Flags().StringVar(&f.plan.Path, "path", f.plan.Path, "path of the requests, such as /?delay=5ms")
@@ -118,19 +119,18 @@ func (a *app) doCompare(c *cobra.Command, args []string, f *compareFlags) (err e
 	if err != nil {
 		return err
 	}
+	if f.machineFlags.wanted(a) {
+		return a.compareInMachine(c, args, arms, out, f)
+	}
 	passed, err := a.chooseFor(ctx, arms, f.runtime)
 	if err != nil {
 		return err
 	}
-	if err := a.probeArms(ctx, arms); err != nil {
+	if err := probeArms(ctx, arms, a.able); err != nil {
 		return err
 	}
-	cfg := compare.Config{
-		ID: lab.NewRunID(), Seed: base.Plan.Seed, Trial: *base, Rounds: f.rounds, Looks: f.looks, Contenders: contenders(arms),
-		Command: again(c, args, "--runtime", base.Runtime.Name(), "--seed", strconv.FormatUint(base.Plan.Seed, 10)),
-	}
-	cfg.Trial.Fleet.Replicas = f.replicas
-	if err := cfg.Check(); err != nil {
+	cfg, err := f.config(c, args, arms)
+	if err != nil {
 		return err
 	}
 	if !f.quiet {
@@ -145,6 +145,17 @@ func (a *app) doCompare(c *cobra.Command, args []string, f *compareFlags) (err e
 	return a.compare(ctx, cfg, &comparing{app: a, command: c, flags: f, out: out, noted: map[string]bool{}})
 }
 
+// config is what compare carries out, checked.
+func (f *compareFlags) config(c *cobra.Command, args []string, arms []*arm) (compare.Config, error) {
+	base := arms[0].trial
+	cfg := compare.Config{
+		ID: lab.NewRunID(), Seed: base.Plan.Seed, Trial: *base, Rounds: f.rounds, Looks: f.looks, Contenders: contenders(arms),
+		Command: again(c, args, "--runtime", base.Runtime.Name(), "--seed", strconv.FormatUint(base.Plan.Seed, 10)),
+	}
+	cfg.Trial.Fleet.Replicas = f.replicas
+	return cfg, cfg.Check()
+}
+
 // check finds what is wrong with the flags themselves.
 func (f *compareFlags) check(c *cobra.Command, args []string) error {
 	switch {
@@ -157,7 +168,7 @@ func (f *compareFlags) check(c *cobra.Command, args []string) error {
 	case slices.Contains(f.baselines, noBaseline) && len(f.baselines) > 1:
 		return lab.Usagef("--baseline none and another --baseline contradict each other: leave one out")
 	}
-	return errors.Join(f.resultFlags.check(), f.fleetFlags.check())
+	return errors.Join(f.resultFlags.check(), f.fleetFlags.check(), f.machineFlags.check())
 }
 
 // compare carries out a comparison and gives out what it came to, and what

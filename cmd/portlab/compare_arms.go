@@ -125,11 +125,11 @@ func (a *app) chooseFor(ctx context.Context, arms []*arm, name string) ([]ruledO
 
 // probeArms finds out which arms cannot take part. For one that somebody named
 // that is an error.
-func (a *app) probeArms(ctx context.Context, arms []*arm) error {
+func probeArms(ctx context.Context, arms []*arm, able func(context.Context, *lab.Trial) error) error {
 	for _, x := range arms {
 		err := x.trial.Valid()
 		if err == nil {
-			err = a.able(ctx, x.trial)
+			err = able(ctx, x.trial)
 		}
 		if err == nil {
 			_, err = lab.Explain(ctx, x.trial)

@@ -74,6 +74,29 @@ func (a *app) runInMachine(c *cobra.Command, strategy string, t *lab.Trial, out 
 	})
 }
 
+// compareInMachine carries out a comparison in a machine.
+func (a *app) compareInMachine(c *cobra.Command, args []string, arms []*arm, out *output, f *compareFlags) error {
+	ctx, base := c.Context(), arms[0].trial
+	image, err := a.chooseInside(base, f.runtime, f.machineFlags)
+	if err != nil {
+		return err
+	}
+	for _, x := range arms {
+		x.trial.Runtime = base.Runtime
+	}
+	// What the machine's kernel has is found out there.
+	able := func(_ context.Context, t *lab.Trial) error { return t.Runtime.Supports(t.Spec()) }
+	if err := probeArms(ctx, arms, able); err != nil {
+		return err
+	}
+	if _, err := f.config(c, args, arms); err != nil {
+		return err
+	}
+	return a.handIntoMachine(ctx, handIn{
+		command: c, args: args, seed: base.Plan.Seed, flags: f.resultFlags, out: out, image: image, runtime: base.Runtime.Name(),
+	})
+}
+
 // chooseInside finds the image of a machine for a trial, and gives the trial the
 // runtime that it takes there: for auto, the one without an engine if it can
 // carry the trial out, unless an image with an engine was asked for.

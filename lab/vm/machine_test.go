@@ -161,12 +161,17 @@ func TestMachineThatDoesNotStartSaysWhy(t *testing.T) {
 	if err := os.WriteFile(text, []byte("no program"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for name, is := range map[string]struct {
 		breaks func(*Config)
 		says   string
 	}{
 		"no kernel":  {func(c *Config) { c.Image.Kernel = text }, "QEMU said"},
-		"no program": {func(c *Config) { c.Binary = text }, "Kernel panic"},
+		// Nor is there another program that the kernel would start instead.
+		"no program": {func(c *Config) { c.Binary, c.Image.Initrd = text, empty }, "Kernel panic"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			broken := c
