@@ -148,10 +148,13 @@ func (b Bench) again(ctx context.Context, f lab.Fleet, run lab.RunID, trials []T
 }
 
 // unmet is an error that says which expectation a result does not meet; nil if
-// it meets all.
+// it meets all. The claims that were asked for are its first ones.
 func (t Trial) unmet(r *lab.Result) error {
-	for i, v := range r.Verdicts {
-		if want := t.Expect[i].Outcome; want != "" && v.Outcome != want {
+	if len(r.Verdicts) < len(t.Expect) {
+		return fmt.Errorf("%s from %s: %d verdicts on %d claims", t.Strategy, t.Vantage, len(r.Verdicts), len(t.Expect))
+	}
+	for i, e := range t.Expect {
+		if v, want := r.Verdicts[i], e.Outcome; want != "" && v.Outcome != want {
 			return fmt.Errorf("%s from %s: the claim %q is %s, not %s: %s",
 				t.Strategy, t.Vantage, v.Claim, v.Outcome, want, v.Sentence)
 		}

@@ -168,7 +168,7 @@ func (f *compareFlags) check(c *cobra.Command, args []string) error {
 	case slices.Contains(f.baselines, noBaseline) && len(f.baselines) > 1:
 		return lab.Usagef("--baseline none and another --baseline contradict each other: leave one out")
 	}
-	return errors.Join(f.resultFlags.check(), f.fleetFlags.check(), f.machineFlags.check())
+	return errors.Join(f.resultFlags.check(), f.fleetFlags.check(), f.machineFlags.check(f.viaFlags))
 }
 
 // compare carries out a comparison and gives out what it came to, and what

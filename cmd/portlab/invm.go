@@ -31,9 +31,12 @@ func addMachineFlags(c *cobra.Command) *machineFlags {
 	return f
 }
 
-func (f *machineFlags) check() error {
-	if f.image != "" && !f.inVM {
+func (f *machineFlags) check(via viaFlags) error {
+	switch {
+	case f.image != "" && !f.inVM:
 		return lab.Usagef("--vm-image is the image of a machine: give --in-vm too")
+	case f.inVM && (via.clientVia != "" || via.frontAddress != ""):
+		return lab.Usagef("--in-vm has host and clients in a machine that no other one can reach: leave --client-via and --front-address out")
 	}
 	return nil
 }
@@ -49,8 +52,8 @@ type handIn struct {
 	seed    uint64
 	flags   *resultFlags
 	out     *output
-	image   vm.Image
-	runtime string // in the machine
+	image   vm.Image // without a name: one for the runtime
+	runtime string   // in the machine
 }
 
 // runInMachine carries out a run in a machine, or explains it here.
@@ -97,12 +100,10 @@ func (a *app) compareInMachine(c *cobra.Command, args []string, arms []*arm, out
 	})
 }
 
-// chooseInside finds the image of a machine for a trial, and gives the trial the
-// runtime that it takes there: for auto, the one without an engine if it can
-// carry the trial out, unless an image with an engine was asked for.
-func (a *app) chooseInside(t *lab.Trial, word string, f *machineFlags) (vm.Image, error) {
-	var image vm.Image
-	var err error
+// chooseInside gives a trial the runtime that it takes in a machine: for auto,
+// the one without an engine if it can carry the trial out, unless an image with
+// an engine was asked for. Where no image was, the one returned has no name.
+func (a *app) chooseInside(t *lab.Trial, word string, f *machineFlags) (image vm.Image, err error) {
 	if f.image != "" {
 		if image, err = a.machines.find(f.image); err != nil {
 			return image, err
@@ -114,19 +115,14 @@ func (a *app) chooseInside(t *lab.Trial, word string, f *machineFlags) (vm.Image
 			err = t.Runtime.Supports(t.Spec())
 		}
 		if err == nil {
-			break
+			return image, nil
 		}
 		passed = append(passed, ruledOut{name, err})
 	}
-	switch {
-	case err != nil && len(passed) > 1:
+	if len(passed) > 1 {
 		return image, passed
-	case err != nil || f.image != "":
-		return image, err
-	case t.Runtime.Name() == a.world.runtime:
-		return a.machines.find(string(vm.Tiny))
 	}
-	return a.machines.find(string(vm.Docker))
+	return image, err
 }
 
 // inside are the names of the runtimes to try in a machine of a kind; empty:
@@ -149,10 +145,23 @@ func (a *app) inside(word string, kind vm.Kind) []string {
 	return append([]string{a.world.runtime}, others...)
 }
 
+// imageFor is the image of a machine for a runtime, where none was named.
+func (a *app) imageFor(runtime string) (vm.Image, error) {
+	if runtime == a.world.runtime {
+		return a.machines.find(string(vm.Tiny))
+	}
+	return a.machines.find(string(vm.Docker))
+}
+
 // handIntoMachine carries out a command line in a machine of its own. What it
 // prints there is printed here, its report is fetched, and its exit status is
 // that of this process.
 func (a *app) handIntoMachine(ctx context.Context, h handIn) (err error) {
+	if h.image.Name == "" {
+		if h.image, err = a.imageFor(h.runtime); err != nil {
+			return err
+		}
+	}
 	m, err := a.startMachine(ctx, vm.Config{Image: h.image}, h.flags.quiet)
 	if err != nil {
 		return err

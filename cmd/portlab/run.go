@@ -61,7 +61,7 @@ Claims, for --claim:
 // doRun checks all that was asked for before anything is touched.
 func (a *app) doRun(c *cobra.Command, strategy string, f *runFlags) (err error) {
 	ctx := c.Context()
-	if err := errors.Join(f.resultFlags.check(), f.machineFlags.check()); err != nil {
+	if err := errors.Join(f.resultFlags.check(), f.machineFlags.check(f.viaFlags)); err != nil {
 		return err
 	}
 	claims, asked, err := f.judges(claim.Defaults())
