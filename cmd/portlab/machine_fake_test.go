@@ -18,7 +18,7 @@ func fakeMachines(getenv func(string) string) machines {
 	return machines{
 		inside: getenv(vm.EnvImage),
 		find: func(name string) (vm.Image, error) {
-			for _, known := range strings.Fields(getenv("IMAGES")) {
+			for known := range strings.FieldsSeq(getenv("IMAGES")) {
 				kind, _, _ := strings.Cut(known, "-")
 				if known == name || kind == name {
 					return vm.Image{Name: known, Kind: vm.Kind(kind)}, nil

@@ -66,12 +66,12 @@ func TestMachine(t *testing.T) {
 	if err := os.WriteFile(given, []byte("from the host"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c.Name, c.Env, c.Files = "guest", []string{"OF_CONFIG=yes"}, map[string]string{"/new/place/file": given}
+	c.Name, c.Env, c.Files = "guest", []string{"OF_CONFIG=set"}, map[string]string{"/new/place/file": given}
 	m := started(t, c)
 	for _, is := range []struct{ what, line, want string }{
 		{"kernel", "uname -r", c.Image.Release},
 		{"host name", "hostname", "guest"},
-		{"environment", "echo $OF_CONFIG $OF_TEST $PORTLAB_VM $HOME", "yes yes " + c.Image.Name + " /root"},
+		{"environment", "echo $OF_CONFIG $OF_TEST $PORTLAB_VM $HOME", "set yes " + c.Image.Name + " /root"},
 		{"emulation", "echo ${PORTLAB_EMULATED:-0}", map[bool]string{true: "1", false: "0"}[m.Emulated()]},
 		{"file", "cat /new/place/file", "from the host"},
 		{"network", "ls /sys/class/net", "lo"},
@@ -169,7 +169,7 @@ func TestMachineThatDoesNotStartSaysWhy(t *testing.T) {
 		breaks func(*Config)
 		says   string
 	}{
-		"no kernel":  {func(c *Config) { c.Image.Kernel = text }, "QEMU said"},
+		"no kernel": {func(c *Config) { c.Image.Kernel = text }, "QEMU said"},
 		// Nor is there another program that the kernel would start instead.
 		"no program": {func(c *Config) { c.Binary, c.Image.Initrd = text, empty }, "Kernel panic"},
 	} {
