@@ -171,7 +171,7 @@ func (p Parent) hardwareAddr(a netip.Addr) net.HardwareAddr {
 func noSuchLinks(k lab.LinkKind) error {
 	return &lab.UnsupportedError{
 		What: string(k) + " links", Reason: fmt.Sprintf("this kernel has none (CONFIG_%s)", strings.ToUpper(string(k))),
-		Remedy: fmt.Sprintf("load the module: modprobe %s; where there is none, use a kernel of a distribution, such as in a virtual machine", k),
+		Remedy: fmt.Sprintf("load the module: modprobe %s; where there is none, use another kernel, in a virtual machine: --in-vm", k),
 	}
 }
 
