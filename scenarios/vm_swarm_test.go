@@ -13,6 +13,7 @@ import (
 	"github.com/portlab/portlab/lab"
 	"github.com/portlab/portlab/lab/labtest"
 	"github.com/portlab/portlab/lab/vm"
+	"github.com/portlab/portlab/scenarios"
 )
 
 // Machines of a test, on one switch: two nodes of a swarm, and a client.
@@ -25,6 +26,31 @@ var (
 // swarmPool is what Swarm takes its own networks from, in place of addresses
 // that somebody may use.
 const swarmPool = "198.18.128.0/17"
+
+// Swarm's routing mesh on one node, in a machine whose kernel has IPVS: from
+// wherever it is called the tasks take turns, and none sees the client's
+// address; a connection that is kept stays with one task.
+func TestSwarmInAMachine(t *testing.T) {
+	ctx := t.Context()
+	m := startAll(t, map[string]vm.Config{"node": {Image: imageOf(t, "vm", vm.Docker), Engine: true}})["node"]
+	for _, v := range lab.Vantages() {
+		t.Run(string(v), func(t *testing.T) {
+			_, err := scenarios.In(ctx, m, "docker", scenarios.Trial{
+				Strategy: "swarm", Vantage: v, Replicas: 2, Requests: 300, Expect: []scenarios.Expectation{
+					{Claim: "shares", Outcome: lab.Held}, {Claim: "order", Outcome: lab.Held}, {Claim: "no loss", Outcome: lab.Held},
+					{Claim: "client address kept", Outcome: lab.Refuted},
+				},
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Run("kept connection", func(t *testing.T) {
+		got := decoded(t, in(ctx, t, m, "portlab run swarm --runtime docker --keep-alive --timeout 20s --quiet --no-report --format json"))
+		pinned(t, got)
+	})
+}
 
 // Swarm's routing mesh on two nodes behind a switch, called from a third
 // machine: whichever node is called, each of the two tasks answers every other
@@ -70,11 +96,16 @@ func TestSwarmOnTwoNodes(t *testing.T) {
 		})
 	}
 	t.Run("kept connection", func(t *testing.T) {
-		got := callService(ctx, t, machines["client"], node1.Addr(), "--keep-alive")
-		if n := max(got.Instances[0].Requests, got.Instances[1].Requests); got.Connections != 1 || n != 300 {
-			t.Errorf("%d connections, the most requests of one task %d: want all 300 on one", got.Connections, n)
-		}
+		pinned(t, callService(ctx, t, machines["client"], node1.Addr(), "--keep-alive"))
 	})
+}
+
+// pinned holds that all requests were on one connection, and so of one task.
+func pinned(t *testing.T, got lab.Result) {
+	t.Helper()
+	if n := max(got.Instances[0].Requests, got.Instances[1].Requests); got.Connections != 1 || n != 300 {
+		t.Errorf("%d connections, the most requests of one task %d: want all 300 on one", got.Connections, n)
+	}
 }
 
 // imageOf is the image of a kind that was made last: to have made one is to
@@ -115,9 +146,14 @@ func callService(ctx context.Context, t *testing.T, client *vm.Machine, at netip
 		"portlab load http://" + netip.AddrPortFrom(at, 8080).String() + "/ --requests 300 --timeout 20s",
 		"--instances task1,task2 --quiet --no-report --format json",
 	}, more...), " "))
+	return decoded(t, out)
+}
+
+func decoded(t *testing.T, result string) lab.Result {
+	t.Helper()
 	var r lab.Result
-	if err := json.Unmarshal([]byte(out), &r); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := json.Unmarshal([]byte(result), &r); err != nil {
+		t.Fatalf("%v\n%s", err, result)
 	}
 	return r
 }
