@@ -36,7 +36,7 @@ export PORTLAB_KUBE_PROXY ?= $(wildcard $(BIN)/kube-proxy)
 export BENCHSTAT ?= $(wildcard $(BIN)/benchstat)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build engine tools traefik race fuzz bench bench-peers bench-million lint vet fmt shellcheck vm test-vm image clean
+.PHONY: help run test test-vagrant build engine tools traefik race fuzz bench bench-peers bench-million lint vet fmt shellcheck vm test-vm image clean
 
 help: ## list what can be made
 	@echo 'make TARGET, where TARGET is one of'
@@ -47,6 +47,13 @@ run: setup build ## set up what is missing, then put two replicas behind one por
 
 test: setup ## set up what is missing, then run all tests (what cannot run here is skipped, with the reason)
 	$(GOTEST) ./...
+
+# Its machines have no network but their own, so all that needs one is done before.
+test-vagrant: $(BIN)/debian.box build ## go the walk of docs/demo.md on machines that Vagrant starts, emulated where there is no KVM: some minutes
+	@.ci/setup go modules vagrant vagrant-libvirt libvirtd virsh dnsmasq qemu-system-x86_64 ip rsync ssh
+	go test -c -o $(BIN)/demo.test ./scenarios
+	cd scenarios && ../.ci/as-root ../.ci/vagrant-libvirt $(BIN)/debian.box \
+		env PORTLAB_REQUIRE=vagrant $(BIN)/demo.test -test.run TestDemo -test.v -test.timeout 30m
 
 build: ## build the static binaries bin/portlab and bin/http_server, the replica alone
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/portlab ./cmd/http_server
@@ -103,7 +110,7 @@ fmt: ## check that gofmt would change nothing
 	@.ci/fmt
 
 shellcheck: ## check the scripts, if shellcheck is installed
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/*; else echo 'shellcheck is not installed: the scripts were not checked'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/* lab/load/*.sh; else echo 'shellcheck is not installed: the scripts were not checked'; fi
 
 # One after the other: each machine takes what processors there are.
 test-vm: vm ## run the tests of virtual machines, and on their kernels what needs IPVS, IPVLAN, NETEM or a swarm of two nodes: some ten minutes where they are emulated
@@ -136,6 +143,10 @@ $(LINTER):
 	@echo 'building golangci-lint $(GOLANGCI_LINT_VERSION): some minutes, once'
 	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	mv $(BIN)/golangci-lint $@
+
+$(BIN)/debian.box: .ci/vagrant-box
+	@.ci/setup vagrant mmdebstrap mke2fs qemu-img
+	.ci/as-root .ci/vagrant-box $@
 
 $(BIN)/docker-proxy-$(DOCKER_PROXY_VERSION):
 	CGO_ENABLED=0 GOBIN=$(BIN) go install -ldflags '-X github.com/moby/moby/v2/dockerversion.Version=$(DOCKER_PROXY_VERSION)' \

@@ -12,9 +12,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// commandLine is an example of a document: portlab as a user types it, up to a
-// comment or the end of a quotation.
-var commandLine = regexp.MustCompile("(?m)(?:^|`)[ \t$]*(?:sudo )?(?:bin/)?portlab ([a-z][^`#&|>\n]*)")
+// commandLine is an example of a document: portlab as a user types it, behind a
+// prompt that may name a machine, up to a comment or the end of a quotation.
+var commandLine = regexp.MustCompile("(?m)(?:^|`)(?:host|client)?[ \t$]*(?:sudo )?(?:bin/)?portlab ([a-z][^`#&|>\n]*)")
 
 // Every command that a document or a help text shows is one that portlab
 // takes: flags, claims, strategies and vantages included. Nothing is changed.
