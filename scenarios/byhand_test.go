@@ -41,32 +41,64 @@ func TestCommandsByHand(t *testing.T) {
 			for _, ip := range []lab.Family{lab.IPv4, lab.IPv6} {
 				t.Run(fmt.Sprintf("%s-%d", s.Name(), ip), func(t *testing.T) {
 					supported(t, b, s.Name(), ip)
-					before := snapshot(t)
 					at := lab.External
 					if s.Needs().WhyNotFrom(at, ip) != "" {
 						at = lab.OnHost
 					}
-					x := explain(t, s.Name(), "--runtime", b.Runtime.Name(), "--ip", fmt.Sprint(int(ip)), "--vantage", string(at))
-					dir := workbench(t)
-					t.Cleanup(func() {
-						if t.Failed() {
-							undoAll(t, dir, x.Undo)
-						}
-					})
-					paste(t, dir, x.Shell)
-					from := strings.Fields("ip netns exec " + x.Facts.Run.Object("client"))
-					if at == lab.OnHost {
-						from = strings.Fields(x.HostShell)
-					}
-					if got := call(t, from, x.Front.At(at)); !strings.HasPrefix(got, "Hello from ") {
-						t.Errorf("a client at %s gets %q", at, got)
-					}
-					paste(t, dir, x.Undo)
-					same(t, before)
+					worksByHand(t, s.Name(), at, "--runtime", b.Runtime.Name(), "--ip", fmt.Sprint(int(ip)))
 				})
 			}
 		}
 	})
+}
+
+// So it does where the replicas are on links on a parent.
+func TestLinksByHand(t *testing.T) {
+	inEachRuntime(t, func(t *testing.T, b scenarios.Bench) {
+		for _, k := range []lab.LinkKind{lab.LinkMacvlan, lab.LinkIPvlan} {
+			for _, ip := range []lab.Family{lab.IPv4, lab.IPv6} {
+				t.Run(fmt.Sprintf("%s-%d", k, ip), func(t *testing.T) {
+					supported(t, b, "dnat", ip)
+					requireLink(t, b, k)
+					worksByHand(t, "dnat", lab.External, "--runtime", b.Runtime.Name(), "--ip", fmt.Sprint(int(ip)), "--link", string(k))
+				})
+			}
+		}
+	})
+}
+
+// requireLink skips t where a runtime's kernel has no links of a kind.
+func requireLink(t *testing.T, b scenarios.Bench, k lab.LinkKind) {
+	t.Helper()
+	h, err := b.Runtime.Host(t.Context())
+	if err == nil {
+		err = h.(lab.Linker).CheckLink(t.Context(), k)
+	}
+	labtest.Require(t, string(k), err == nil, fmt.Sprint(err))
+}
+
+// worksByHand pastes what explain prints of a strategy, calls the front from a
+// vantage, and pastes what takes it back.
+func worksByHand(t *testing.T, strategy string, at lab.Vantage, flags ...string) {
+	t.Helper()
+	before := snapshot(t)
+	x := explain(t, strategy, append(flags, "--vantage", string(at))...)
+	dir := workbench(t)
+	t.Cleanup(func() {
+		if t.Failed() {
+			undoAll(t, dir, x.Undo)
+		}
+	})
+	paste(t, dir, x.Shell)
+	from := strings.Fields("ip netns exec " + x.Facts.Run.Object("client"))
+	if at == lab.OnHost {
+		from = strings.Fields(x.HostShell)
+	}
+	if got := call(t, from, x.Front.At(at)); !strings.HasPrefix(got, "Hello from ") {
+		t.Errorf("a client at %s gets %q", at, got)
+	}
+	paste(t, dir, x.Undo)
+	same(t, before)
 }
 
 func explain(t testing.TB, strategy string, flags ...string) explained {

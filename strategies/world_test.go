@@ -70,13 +70,13 @@ func (w *world) onParent() kernel.Parent {
 // makeRouter gives the host a link to the replicas and makes it a router.
 func (w *world) makeRouter(t *testing.T) {
 	t.Helper()
-	make := func() error { return kernel.CreateBridge(t.Context(), w.own()) }
+	link := func() error { return kernel.CreateBridge(t.Context(), w.own()) }
 	if k := w.facts.Link; k.OnParent() {
 		err := kernel.NewHost(w.host, nil).CheckLink(t.Context(), k)
 		labtest.Require(t, string(k), !errors.Is(err, lab.ErrUnsupported), fmt.Sprint(err))
-		make = func() error { return kernel.CreateParent(t.Context(), w.facts.Run, w.onParent()) }
+		link = func() error { return kernel.CreateParent(t.Context(), w.facts.Run, w.onParent()) }
 	}
-	if err := make(); err != nil {
+	if err := link(); err != nil {
 		t.Fatal(err)
 	}
 	forward, call := "net.ipv4.ip_forward", "bridge-nf-call-iptables"
