@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/moby/moby/api/types/system"
@@ -65,14 +66,38 @@ func connect(ctx context.Context, network string) (*engine, error) {
 	if !strings.HasPrefix(e.address, unixScheme) {
 		return nil, elsewhere(e.address)
 	}
+	if err := e.identify(ctx); err != nil {
+		return nil, noEngine(e.address, err)
+	}
+	return e, e.sameMachine(ctx)
+}
+
+// identity is what an engine is.
+type identity struct {
+	version string
+	podman  bool
+}
+
+// identities are those of engines by their addresses. Podman takes a second to
+// say its version, since it asks each program that it uses; a run connects often.
+var identities sync.Map
+
+// identify finds out what the engine is, or that it does not answer.
+func (e *engine) identify(ctx context.Context) error {
+	if known, ok := identities.Load(e.address); ok {
+		e.version, e.podman = known.(identity).version, known.(identity).podman
+		_, err := e.api.Ping(ctx, client.PingOptions{})
+		return err
+	}
 	v, err := e.api.ServerVersion(ctx, client.ServerVersionOptions{})
 	if err != nil {
-		return nil, noEngine(e.address, err)
+		return err
 	}
 	e.version, e.podman = v.Version, slices.ContainsFunc(v.Components, func(c system.ComponentVersion) bool {
 		return c.Name == podmanComponent
 	})
-	return e, e.sameMachine(ctx)
+	identities.Store(e.address, identity{e.version, e.podman})
+	return nil
 }
 
 // uncached is the client inside that of testcontainers-go, which asks an engine
