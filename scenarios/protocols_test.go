@@ -137,8 +137,10 @@ func clientsSeen(samples lab.Samples) int {
 	return len(seen)
 }
 
-// With IPv6 the transports and one that has several streams are enough.
+// With IPv6 the transports and one that has several streams are enough. Each
+// lab is a world of its own, so that two of them may be up at a time.
 func TestProtocolsThroughEveryStrategy(t *testing.T) {
+	t.Parallel() // after those that compare the machine with what it was
 	b := bench(t, "netns")
 	for _, s := range strategies.All() {
 		if _, told := s.(lab.Named); told {
@@ -151,6 +153,7 @@ func TestProtocolsThroughEveryStrategy(t *testing.T) {
 				}
 				c := crossing{s.Name(), protocol, lab.External, ip, 50}
 				t.Run(c.String(), func(t *testing.T) {
+					t.Parallel()
 					supported(t, b, s.Name(), ip)
 					if why := s.Needs().WhyNotFor(protocol) + s.Needs().WhyNotFrom(lab.External, ip); why != "" {
 						t.Skip(why)

@@ -137,12 +137,14 @@ func (w *world) counted(t *testing.T, v lab.Vantage, n int) []int {
 // TestSidecarsOnTheKernel: every vantage is served as the strategy says, a
 // changed set of replicas is followed with nothing lost, and nothing is left.
 func TestSidecarsOnTheKernel(t *testing.T) {
+	t.Parallel() // each of them in namespaces of its own
 	for _, s := range sidecarVariants(t) {
-		for name, p := range map[string]place{"bare": bare("aaaaaa"), "bare6": bare6("aaaaaa")} {
+		for name, p := range map[string]place{"bare": bare(lab.NewRunID()), "bare6": bare6(lab.NewRunID())} {
 			if name == "bare6" && lab.FullName(s) != s.Name() {
 				continue // what a setting changes has nothing to do with the IP version
 			}
 			t.Run(lab.FullName(s)+"/"+name, func(t *testing.T) {
+				t.Parallel()
 				sidecarsOnTheKernel(t, newProxyWorld(t, p.of(s), 3), s)
 			})
 		}
