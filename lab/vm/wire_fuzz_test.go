@@ -21,6 +21,7 @@ func FuzzPlayBack(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(good.Bytes())
+	f.Add(append([]byte{byte(toStderr), 0, 1, 0, 1}, make([]byte, recordBytes+1)...))
 	f.Add([]byte{byte(toStderr), 0xff, 0xff, 0xff, 0xff})
 	f.Add([]byte{byte(atEnd), 0, 0, 0, 1, 9})
 	f.Fuzz(func(t *testing.T, said []byte) {
