@@ -55,9 +55,8 @@ func TestMachineHasOnlyTheDevicesThatItNeeds(t *testing.T) {
 // Only where nothing but time is at stake is the kernel told to trust what it
 // would not: under emulation.
 func TestKernelLineFitsTheProcessor(t *testing.T) {
-	c := Config{Image: Image{Disk: "disk"}}
 	for accel, emulated := range map[string]bool{accelTCG: true, accelKVM: false} {
-		line := c.kernelLine(emulators["arm64"], accel)
+		line := kernelLine(emulators["arm64"], accel)
 		if strings.Contains(line, "mitigations=off") != emulated || !strings.Contains(line, "console=ttyAMA0") || !strings.Contains(line, "apparmor=0") {
 			t.Errorf("%s: %s", accel, line)
 		}
