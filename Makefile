@@ -76,8 +76,8 @@ traefik: $(BIN)/traefik-$(TRAEFIK_VERSION) ## build traefik into bin, for the st
 	ln -sf traefik-$(TRAEFIK_VERSION) $(BIN)/traefik
 
 # Only what starts goroutines, or shares memory between them, can race. What real kernels do is no race of ours;
-# long statistics and commands run the same code as short ones.
-LENGTHY := TestFalseAlarmsAreAsPromised|TestVerdictsAreRight|TestScripts/(calibrate|compare)
+# statistics and the many commands of documents run the same code as few.
+LENGTHY := TestFalseAlarmsAreAsPromised|TestVerdictsAreRight|TestScripts/(calibrate|compare|inspect|report|settings|usage)|TestExamples
 race: ## run the tests of what is concurrent under the race detector
 	@.ci/setup cc
 	CGO_ENABLED=1 $(GOTEST) -race -skip 'OnTheKernel|InABrowser|$(LENGTHY)' $$(.ci/racing)
