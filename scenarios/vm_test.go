@@ -2,8 +2,10 @@ package scenarios_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/portlab/portlab/lab"
@@ -15,8 +17,7 @@ import (
 )
 
 // What needs a kernel that not every machine has holds on each kernel of which
-// somebody has made a tiny image: here is the list, of what the strategies'
-// own packages test besides.
+// somebody has made a tiny image.
 func TestScenariosInAMachine(t *testing.T) {
 	for _, image := range tinyImages(t) {
 		t.Run(image.Name, func(t *testing.T) {
@@ -90,5 +91,23 @@ func TestIPVSInAMachineByTheCommandLine(t *testing.T) {
 	}
 	if r.ClientAddress != lab.AddressKept {
 		t.Errorf("the client's address is %s", r.ClientAddress)
+	}
+}
+
+// A run that is interrupted in a machine ends as it would here: told so, with
+// its exit status, and with no report.
+func TestInterruptedRunInAMachine(t *testing.T) {
+	imageOf(t, "vm", vm.Tiny)
+	p := start(t, nil, "run", "dnat", "--in-vm", "--requests", "1000000")
+	p.says(t, string(lab.Probing)+": done")
+	if err := p.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.status(t); got != 130 {
+		t.Errorf("exit status %d, want 130\n%s", got, p.stderr.String())
+	}
+	p.says(t, "interrupted by SIGINT")
+	if left, err := os.ReadDir(p.Dir); err != nil || len(left) > 0 {
+		t.Errorf("there is %v, %v", left, err)
 	}
 }

@@ -25,8 +25,8 @@ func thisWorld(runtime string) world {
 // outside says whether a runtime needs a world, and this process is in none.
 func (a *app) outside(r lab.Runtime) bool { return r.Name() == a.world.runtime && !a.world.inside }
 
-// exitError is the exit status of the process in a world, which has told all
-// that there is to tell.
+// exitError is the exit status of the process in a world or in a machine, which
+// has told all that there is to tell.
 type exitError int
 
 func (s exitError) Error() string { return fmt.Sprintf("it ended with exit status %d", int(s)) }
