@@ -166,13 +166,19 @@ func (m *Machine) ask(ctx context.Context, method, path string, query url.Values
 	return answer, nil
 }
 
+// endTime is how long QEMU may take to end after its sockets have.
+const endTime = 2 * time.Second
+
 // broken says what the machine said last, if it was its end that broke
 // something off.
 func (m *Machine) broken(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errRecord) {
+		return err
+	}
 	select {
 	case <-m.qemu.done:
 		return fmt.Errorf("the machine has ended: %w%s", err, m.qemu.testimony())
-	default:
+	case <-time.After(endTime):
 		return err
 	}
 }
