@@ -3,6 +3,7 @@ package scenarios_test
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -38,7 +39,9 @@ func TestDemo(t *testing.T) {
 		if want := wanted(t, steps[i:]); status != want {
 			t.Fatalf("the exit status is not %d", want)
 		}
-		alike(t, counts(s.shown), counts(strings.Split(out, "\n")))
+		if err := unlike(counts(s.shown), counts(strings.Split(out, "\n"))); err != nil {
+			t.Error(err)
+		}
 	}
 	t.Logf("%d commands in %.0f s", len(steps), time.Since(begun).Seconds())
 }
@@ -57,17 +60,15 @@ func wanted(t *testing.T, steps []typed) int {
 	return status
 }
 
-// alike holds what was counted against what the document shows: two draws of
-// one law.
-func alike(t *testing.T, shown, got map[string]int) {
-	t.Helper()
+// unlike says how what was counted differs from what the document shows, if they
+// are not two draws of one law.
+func unlike(shown, got map[string]int) error {
 	names := slices.Sorted(maps.Keys(shown))
 	if len(names) == 0 {
-		return
+		return nil
 	}
 	if !slices.Equal(names, slices.Sorted(maps.Keys(got))) {
-		t.Errorf("%v answered, and %v in the document", got, shown)
-		return
+		return fmt.Errorf("%v answered, and %v in the document", got, shown)
 	}
 	table, sums := make([][]int, 2), make([]int, 2)
 	for i, counted := range []map[string]int{shown, got} {
@@ -77,14 +78,37 @@ func alike(t *testing.T, shown, got map[string]int) {
 		}
 	}
 	if sums[0] != sums[1] {
-		t.Errorf("%d answers, and %d in the document", sums[1], sums[0])
+		return fmt.Errorf("%d answers, and %d in the document", sums[1], sums[0])
 	}
 	of, err := stat.IndependenceTest(table, 0.95, 1)
-	if errors.Is(err, stat.ErrNothingToCompare) {
-		return // all answers were of one instance
+	switch {
+	case errors.Is(err, stat.ErrNothingToCompare):
+		return nil // all answers were of one instance
+	case err != nil:
+		return err
+	case of.P < hardlyChance:
+		return fmt.Errorf("%v answered, and %v in the document: p = %.2g", got, shown, of.P)
 	}
-	if err != nil || of.P < hardlyChance {
-		t.Errorf("%v answered, and %v in the document: p = %.2g, %v", got, shown, of.P, err)
+	return nil
+}
+
+func TestUnlike(t *testing.T) {
+	shown := map[string]int{"foo": 149, "bar": 151}
+	for _, c := range []struct {
+		shown, got map[string]int
+		differ     bool
+	}{
+		{nil, map[string]int{"foo": 300}, false}, // the document shows no counts
+		{shown, map[string]int{"foo": 165, "bar": 135}, false},
+		{shown, map[string]int{"foo": 75, "bar": 225}, true},
+		{shown, map[string]int{"foo": 300}, true},
+		{shown, map[string]int{"foo": 149, "bar": 150}, true},
+		{shown, nil, true},
+		{map[string]int{"foo": 300}, map[string]int{"foo": 300}, false},
+	} {
+		if err := unlike(c.shown, c.got); (err != nil) != c.differ {
+			t.Errorf("shown %v, got %v: %v", c.shown, c.got, err)
+		}
 	}
 }
 
@@ -145,7 +169,7 @@ func statusOf(t *testing.T, c *exec.Cmd, err error) int {
 func (w *walk) ssh(t *testing.T, s typed, flags ...string) *exec.Cmd {
 	t.Helper()
 	if _, err := os.Stat(w.config); err != nil {
-		config, err := exec.CommandContext(t.Context(), "vagrant", "ssh-config").Output()
+		config, err := exec.CommandContext(t.Context(), "vagrant", "ssh-config", "host", "client").Output()
 		if err == nil {
 			err = os.WriteFile(w.config, config, 0o600)
 		}
