@@ -72,7 +72,7 @@ tools: $(addprefix $(BIN)/,$(TOOLS)) ## install what some strategies need: nginx
 	ln -sf benchstat-$(BENCHSTAT_VERSION) $(BIN)/benchstat
 	ln -sf $(addprefix kube-$(KUBERNETES_VERSION)/,$(KUBERNETES)) $(BIN)/
 
-traefik: $(BIN)/traefik-$(TRAEFIK_VERSION) ## build traefik into bin, for the strategy of that name: many minutes, once
+traefik: $(BIN)/traefik-$(TRAEFIK_VERSION) ## build traefik into bin, for the strategy of that name: some five minutes, once
 	ln -sf traefik-$(TRAEFIK_VERSION) $(BIN)/traefik
 
 # Only what starts goroutines, or shares memory between them, can race. What real kernels do is no race of ours;
@@ -160,7 +160,7 @@ $(BIN)/caddy-$(CADDY_VERSION):
 	mv $(BIN)/caddy $@
 
 $(BIN)/traefik-$(TRAEFIK_VERSION):
-	@echo 'building traefik $(TRAEFIK_VERSION): many minutes, once'
+	@echo 'building traefik $(TRAEFIK_VERSION): some five minutes, once'
 	mkdir -p $@.part
 	.ci/traefik $@.part $(TRAEFIK_VERSION)
 	mv $@.part/traefik $@
