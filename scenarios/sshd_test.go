@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -209,7 +210,7 @@ func (m *farMachine) left(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		there = append(files, sockets...)
+		there = slices.Concat(files, sockets)
 		for _, exe := range running {
 			if path, err := os.Readlink(exe); err == nil && strings.HasPrefix(path, m.temporary) {
 				there = append(there, exe+" -> "+path)

@@ -16,6 +16,7 @@ type Tail struct {
 	cut  bool
 }
 
+// Write implements [io.Writer]; it does not fail.
 func (t *Tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
