@@ -23,7 +23,7 @@ ROUNDS   ?= 7
 BENCHPEERS = PORTLAB_PEERS=$(BIN)/peers go test ./scenarios -run '^$$' -timeout 60m
 # All but the scenarios, whose benchmarks are measured by number and not by time.
 UNITS     = $(shell go list ./... | grep -v /scenarios)
-GOTEST   := go test -timeout 25m
+GOTEST   := go test -timeout 40m
 
 # The programs of `make tools`, for tests too: bin/portlab finds them beside itself.
 export PORTLAB_DOCKER_PROXY ?= $(wildcard $(BIN)/docker-proxy)
