@@ -13,8 +13,9 @@ import (
 	"github.com/portlab/portlab/lab"
 )
 
-// readyTimeout is how long a sidecar may take until it listens.
-const readyTimeout = 10 * time.Second
+// readyTimeout is how long a sidecar may take until it listens: the longest is
+// an API server on an emulated processor. One that has ended is noticed at once.
+const readyTimeout = 90 * time.Second
 
 // await returns when a started sidecar listens.
 func (s *Sidecars) await(ctx context.Context, c lab.Sidecar, p *Process, status []*os.File) error {
