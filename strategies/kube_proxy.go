@@ -98,6 +98,7 @@ func (k kubeProxy) Needs() lab.Needs {
 		n.Probes = append(n.Probes, program(lab.Sidecar{Program: "nft", OnHost: true}, "apt-get install nftables"))
 		n.NotFrom[lab.Localhost] = "in mode nftables kube-proxy serves no node port on 127.0.0.1"
 	case modeIPVS:
+		n.Null = lab.RoundRobin // IPVS's scheduler rr, unless kube-proxy is told another
 		n.Probes = append(n.Probes, virtualServers(), program(lab.Sidecar{Program: "ipset", OnHost: true}, "apt-get install ipset"))
 		n.NotFrom[lab.Localhost] = "IPVS does not serve connections to 127.0.0.1"
 	}
