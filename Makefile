@@ -36,7 +36,7 @@ export PORTLAB_KUBE_PROXY ?= $(wildcard $(BIN)/kube-proxy)
 export BENCHSTAT ?= $(wildcard $(BIN)/benchstat)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-vagrant build engine tools traefik race fuzz bench bench-peers bench-million lint vet fmt shellcheck vm test-vm image clean
+.PHONY: help run test test-vagrant build engine tools race fuzz bench bench-peers bench-million lint vet fmt shellcheck vm test-vm image clean
 
 help: ## list what can be made
 	@echo 'make TARGET, where TARGET is one of'
@@ -63,17 +63,15 @@ engine: ## install and start a Docker engine (Debian, Ubuntu), if none answers
 
 # The programs of Kubernetes that kube-proxy needs; they are of one version.
 KUBERNETES := kube-proxy kube-apiserver etcd
-TOOLS := docker-proxy-$(DOCKER_PROXY_VERSION) caddy-$(CADDY_VERSION) envoy-$(ENVOY_VERSION) kube-$(KUBERNETES_VERSION) benchstat-$(BENCHSTAT_VERSION)
-tools: $(addprefix $(BIN)/,$(TOOLS)) ## install what some strategies need: nginx, haproxy, socat; docker-proxy, caddy, envoy and kube-proxy into bin
+TOOLS := docker-proxy-$(DOCKER_PROXY_VERSION) caddy-$(CADDY_VERSION) traefik-$(TRAEFIK_VERSION) envoy-$(ENVOY_VERSION) kube-$(KUBERNETES_VERSION) benchstat-$(BENCHSTAT_VERSION)
+tools: $(addprefix $(BIN)/,$(TOOLS)) ## install what some strategies need: nginx, haproxy, socat; docker-proxy, caddy, traefik, envoy and kube-proxy into bin
 	@.ci/setup nginx nginx-stream haproxy socat systemd-socket-proxyd
 	ln -sf docker-proxy-$(DOCKER_PROXY_VERSION) $(BIN)/docker-proxy
 	ln -sf caddy-$(CADDY_VERSION) $(BIN)/caddy
+	ln -sf traefik-$(TRAEFIK_VERSION) $(BIN)/traefik
 	ln -sf envoy-$(ENVOY_VERSION) $(BIN)/envoy
 	ln -sf benchstat-$(BENCHSTAT_VERSION) $(BIN)/benchstat
 	ln -sf $(addprefix kube-$(KUBERNETES_VERSION)/,$(KUBERNETES)) $(BIN)/
-
-traefik: $(BIN)/traefik-$(TRAEFIK_VERSION) ## build traefik into bin, for the strategy of that name: some five minutes, once
-	ln -sf traefik-$(TRAEFIK_VERSION) $(BIN)/traefik
 
 # Only what starts goroutines, or shares memory between them, can race. What real kernels do is no race of ours;
 # statistics and the many commands of documents run the same code as few.

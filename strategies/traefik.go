@@ -80,7 +80,7 @@ func (x traefik) About() lab.About {
 func (x traefik) Needs() lab.Needs {
 	n := lab.Needs{
 		Placement: lab.OwnNetns, Null: nullOfMethod[x.Settings()[lab.Method]],
-		Probes: []lab.Probe{program(x.sidecar(), "make traefik builds it, which takes some minutes")},
+		Probes: []lab.Probe{program(x.sidecar(), "make tools builds it, which takes some minutes")},
 		NotFor: notForLayer4(),
 	}
 	if x.labels() {
